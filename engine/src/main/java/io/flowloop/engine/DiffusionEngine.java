@@ -1,0 +1,27 @@
+package io.flowloop.engine;
+
+import java.util.List;
+
+/**
+ * A model on one device that draws what a rollout request asks for.
+ *
+ * <p>An engine belongs to the thread that created it: every call, {@link #close} included, must
+ * come from there, since gradient mode and native memory are bound to threads.
+ */
+public interface DiffusionEngine extends AutoCloseable {
+
+  /**
+   * Draws one sample for each seed, in the order of the seeds. A sample depends on its prompt, its
+   * seed, the sampling and the weights; never on the other seeds of the request.
+   *
+   * @throws EngineException if a forward fails; it names the request, rows and device
+   */
+  List<Sample> generate(RolloutRequest request);
+
+  /** Version of the weights in use; 0 are those the model was loaded with. */
+  long policyVersion();
+
+  /** Frees every native tensor. */
+  @Override
+  void close();
+}

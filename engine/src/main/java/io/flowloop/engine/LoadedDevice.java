@@ -1,0 +1,56 @@
+package io.flowloop.engine;
+
+import ai.djl.Device;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.jni.JniUtils;
+
+/**
+ * A device made ready on the calling thread: its tensors' root and its compiled kernels. Everything
+ * on it must be used and closed from this thread.
+ */
+public final class LoadedDevice implements AutoCloseable {
+
+  private final String name;
+  private final PtNDManager manager;
+  private final Kernels kernels;
+
+  private LoadedDevice(Device device, PtNDManager manager) {
+    this.name = device.isGpu() ? "gpu:" + device.getDeviceId() : "cpu";
+    this.manager = manager;
+    this.kernels = Kernels.load(manager);
+  }
+
+  /**
+   * Loads libtorch if need be and compiles the kernels for a device.
+   *
+   * @param threads threads of one operator on the CPU; 0 for as many as there are cores
+   * @throws EngineException if libtorch cannot be loaded or there is no such device
+   */
+  public static LoadedDevice open(io.flowloop.config.Device wanted, int threads) {
+    TorchRuntime.load(threads);
+    // Rollouts record nothing; whoever needs gradients turns them on around its own forwards.
+    JniUtils.setGradMode(false);
+    Device device = TorchRuntime.device(wanted);
+    return new LoadedDevice(device, TorchRuntime.newManager(device));
+  }
+
+  /** {@code cpu} or {@code gpu:0}. */
+  public String name() {
+    return name;
+  }
+
+  /** The root of the device's tensors. */
+  public PtNDManager manager() {
+    return manager;
+  }
+
+  public Kernels kernels() {
+    return kernels;
+  }
+
+  @Override
+  public void close() {
+    kernels.close();
+    manager.close();
+  }
+}

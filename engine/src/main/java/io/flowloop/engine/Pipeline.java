@@ -1,0 +1,97 @@
+package io.flowloop.engine;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+
+/**
+ * One loaded model: text encoder, denoiser and image decoder on one device. All else (noise, loop,
+ * scheduler, guidance, unpacking) is the same for every model.
+ */
+public interface Pipeline extends AutoCloseable {
+
+  /** Turns prompts into conditioning. */
+  interface TextEncoder {
+
+    /**
+     * An encoded prompt.
+     *
+     * @param tokens (1, L, D) on the device
+     * @param embedding the same numbers in plain memory
+     */
+    record Encoded(NDArray tokens, PromptEmbedding embedding) {}
+
+    /**
+     * Encodes one prompt.
+     *
+     * @throws IllegalArgumentException if the model cannot draw {@code prompt}; says why
+     */
+    Encoded encode(String prompt);
+
+    /** The prompt that guidance leads away from. */
+    String negativePrompt();
+  }
+
+  /** The network of the flow. */
+  interface Denoiser {
+
+    /**
+     * The velocity v = ε − x_0.
+     *
+     * @param latents (k, S, C) in packed layout
+     * @param sigmas (1), the noise level of all rows, or (k)
+     * @param text (k, L, D)
+     * @return (k, S, C)
+     */
+    NDArray velocity(NDArray latents, NDArray sigmas, NDArray text);
+  }
+
+  /** Turns final latents into pictures. */
+  interface ImageDecoder {
+
+    /**
+     * Decodes one row.
+     *
+     * @param latents the S·C numbers of one row
+     */
+    RgbImage decode(float[] latents);
+  }
+
+  TextEncoder textEncoder();
+
+  Denoiser denoiser();
+
+  ImageDecoder imageDecoder();
+
+  /** Shape (S, C) of one row's packed latents. */
+  LatentShape latentShape();
+
+  /** The T + 1 noise levels of a walk of {@code numInferenceSteps} steps. */
+  float[] sigmas(int numInferenceSteps);
+
+  /** The compiled kernels of the device. */
+  Kernels kernels();
+
+  /** Where new tensors are made. */
+  NDManager manager();
+
+  /** The device in words, for messages. */
+  String device();
+
+  /** Frees the weights and everything else on the device. */
+  @Override
+  void close();
+
+  /**
+   * Packed latents of one row.
+   *
+   * @param tokens S
+   * @param channels C
+   */
+  record LatentShape(int tokens, int channels) {
+
+    /** Numbers of one row: S·C. */
+    public int size() {
+      return tokens * channels;
+    }
+  }
+}

@@ -1,0 +1,111 @@
+package io.flowloop.engine.glyph;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.flowloop.engine.EngineException;
+import io.flowloop.engine.Kernels;
+import io.flowloop.engine.LoadedDevice;
+import io.flowloop.engine.Pipeline;
+import io.flowloop.engine.PromptEmbedding;
+import io.flowloop.engine.SigmaSchedule;
+
+/** The embedded model, loaded: draws the digits of a prompt in black on white. */
+public final class GlyphPipeline implements Pipeline {
+
+  private final LoadedDevice device;
+  private final GlyphConfig config;
+  private final int imageHeight;
+  private final int imageWidth;
+  private final GlyphTransformer transformer;
+
+  /**
+   * Puts a model on a device.
+   *
+   * @param device closed with the pipeline
+   * @param weights the model
+   * @param imageHeight pixels, a multiple of the patch
+   * @param imageWidth pixels, a multiple of the patch
+   */
+  public GlyphPipeline(LoadedDevice device, GlyphWeights weights, int imageHeight, int imageWidth) {
+    this.device = device;
+    this.config = weights.config();
+    this.imageHeight = imageHeight;
+    this.imageWidth = imageWidth;
+    if (imageHeight < 1
+        || imageWidth < 1
+        || imageHeight % config.patch() != 0
+        || imageWidth % config.patch() != 0) {
+      throw new EngineException(
+          "image: %d×%d pixels (expected: height and width multiples of the model's patch, %d)"
+              .formatted(imageHeight, imageWidth, config.patch()));
+    }
+    this.transformer =
+        new GlyphTransformer(
+            device.kernels(),
+            device.manager(),
+            weights,
+            imageHeight / config.patch(),
+            imageWidth / config.patch());
+  }
+
+  @Override
+  public TextEncoder textEncoder() {
+    return new TextEncoder() {
+      @Override
+      public Encoded encode(String prompt) {
+        long[] ids = GlyphTokenizer.ids(prompt);
+        NDArray tokens = transformer.embed(manager().create(ids, new Shape(1, ids.length)));
+        return new Encoded(
+            tokens,
+            new PromptEmbedding(tokens.toFloatArray(), GlyphTokenizer.mask(ids), config.width()));
+      }
+
+      @Override
+      public String negativePrompt() {
+        return GlyphTokenizer.NOTHING;
+      }
+    };
+  }
+
+  @Override
+  public GlyphTransformer denoiser() {
+    return transformer;
+  }
+
+  @Override
+  public ImageDecoder imageDecoder() {
+    return latents -> GlyphPixels.image(latents, imageHeight, imageWidth, config.patch());
+  }
+
+  @Override
+  public LatentShape latentShape() {
+    return new LatentShape(
+        imageHeight / config.patch() * (imageWidth / config.patch()), config.channels());
+  }
+
+  @Override
+  public float[] sigmas(int numInferenceSteps) {
+    return SigmaSchedule.linear(numInferenceSteps);
+  }
+
+  @Override
+  public Kernels kernels() {
+    return device.kernels();
+  }
+
+  @Override
+  public NDManager manager() {
+    return device.manager();
+  }
+
+  @Override
+  public String device() {
+    return device.name();
+  }
+
+  @Override
+  public void close() {
+    device.close();
+  }
+}

@@ -1,0 +1,145 @@
+package io.flowloop.engine.glyph;
+
+import io.flowloop.engine.EngineException;
+import io.flowloop.engine.Noise;
+import io.flowloop.engine.SafetensorsDtype;
+import io.flowloop.engine.SafetensorsFile;
+import io.flowloop.engine.SafetensorsTensor;
+import io.flowloop.engine.SafetensorsWriter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * The numbers of a glyph model in plain memory: named like the parts they belong to, in the order
+ * in which the network uses them.
+ *
+ * @param config the architecture
+ * @param tensors values by name, row by row; shapes follow from the architecture
+ */
+public record GlyphWeights(GlyphConfig config, Map<String, float[]> tensors) {
+
+  /** Modulation starts almost closed, so that a fresh network is close to the identity. */
+  private static final double GATE_STD = 0.02;
+
+  /** The names and shapes of an architecture's tensors, in order. */
+  static Map<String, List<Long>> layout(GlyphConfig config) {
+    long d = config.width();
+    Map<String, List<Long>> layout = new LinkedHashMap<>();
+    layout.put("text_embed.token.weight", List.of((long) GlyphConfig.VOCABULARY, d));
+    layout.put("text_embed.position.weight", List.of((long) GlyphConfig.TEXT_TOKENS, d));
+    linear(layout, "time_embed.0", d, d);
+    linear(layout, "time_embed.2", d, d);
+    linear(layout, "image_embed", d, config.channels());
+    for (int block = 0; block < config.depth(); block++) {
+      stream(layout, config, "blocks." + block + ".image");
+      stream(layout, config, "blocks." + block + ".text");
+    }
+    linear(layout, "output.mod", 2 * d, d);
+    linear(layout, "output.proj", config.channels(), d);
+    return layout;
+  }
+
+  private static void stream(Map<String, List<Long>> layout, GlyphConfig config, String prefix) {
+    long d = config.width();
+    linear(layout, prefix + ".mod", 6 * d, d);
+    linear(layout, prefix + ".to_qkv", 3 * d, d);
+    layout.put(prefix + ".norm_q.weight", List.of(d / config.heads()));
+    layout.put(prefix + ".norm_k.weight", List.of(d / config.heads()));
+    linear(layout, prefix + ".to_out", d, d);
+    linear(layout, prefix + ".mlp.0", GlyphConfig.MLP_RATIO * d, d);
+    linear(layout, prefix + ".mlp.2", d, GlyphConfig.MLP_RATIO * d);
+  }
+
+  private static void linear(Map<String, List<Long>> layout, String name, long out, long in) {
+    layout.put(name + ".weight", List.of(out, in));
+    layout.put(name + ".bias", List.of(out));
+  }
+
+  /** Untrained weights: a pure function of architecture and seed. */
+  public static GlyphWeights random(GlyphConfig config, long seed) {
+    Map<String, float[]> tensors = new LinkedHashMap<>();
+    layout(config)
+        .forEach((name, shape) -> tensors.put(name, initial(name, shape, seed, tensors.size())));
+    return new GlyphWeights(config, tensors);
+  }
+
+  private static float[] initial(String name, List<Long> shape, long seed, int index) {
+    int count = Math.toIntExact(shape.stream().reduce(1L, Math::multiplyExact));
+    float[] values = new float[count];
+    if (name.contains(".norm_")) {
+      Arrays.fill(values, 1);
+    } else if (!name.endsWith(".bias")) {
+      boolean gate = name.contains("mod.") || name.startsWith("output.");
+      boolean embedding = name.startsWith("text_embed");
+      double std = gate ? GATE_STD : embedding ? 1 : 1 / Math.sqrt(shape.get(1));
+      Noise.normals(seed, Noise.Use.WEIGHTS, index, values, 0, count);
+      for (int i = 0; i < count; i++) {
+        values[i] = (float) (values[i] * std);
+      }
+    }
+    return values;
+  }
+
+  /**
+   * Reads a model.
+   *
+   * @param file an open safetensors file
+   * @param source its name, for messages
+   * @throws EngineException if it holds another model or another shape than its metadata says
+   */
+  public static GlyphWeights read(SafetensorsFile file, String source) {
+    GlyphConfig config = GlyphConfig.of(file.metadata(), source);
+    Map<String, float[]> tensors = new LinkedHashMap<>();
+    layout(config)
+        .forEach(
+            (name, shape) -> {
+              requireShape(file, name, shape, source);
+              tensors.put(name, file.floats(name));
+            });
+    return new GlyphWeights(config, tensors);
+  }
+
+  private static void requireShape(
+      SafetensorsFile file, String name, List<Long> expected, String source) {
+    SafetensorsTensor tensor = file.tensors().get(name);
+    if (tensor == null || !tensor.shape().equals(expected)) {
+      throw new EngineException(
+          "%s: tensor '%s' is %s (expected: shape %s)"
+              .formatted(source, name, tensor == null ? "missing" : tensor.shape(), expected));
+    }
+  }
+
+  /**
+   * Writes the model with float16 values, complete or not at all.
+   *
+   * @throws UncheckedIOException if the file cannot be written
+   */
+  public void write(Path target) {
+    SafetensorsWriter writer = new SafetensorsWriter();
+    config.metadata().forEach(writer::metadata);
+    layout(config)
+        .forEach(
+            (name, shape) -> writer.floats(name, SafetensorsDtype.F16, shape, values(name)));
+    try {
+      writer.write(target);
+    } catch (IOException e) {
+      throw new UncheckedIOException(target + ": the model cannot be written", e);
+    }
+  }
+
+  /** The numbers of one tensor. */
+  float[] values(String name) {
+    return Objects.requireNonNull(tensors.get(name), name);
+  }
+
+  /** How many numbers all tensors hold. */
+  public long parameters() {
+    return tensors.values().stream().mapToLong(values -> values.length).sum();
+  }
+}

@@ -3,6 +3,7 @@ package io.flowloop.engine.glyph;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.flowloop.config.ModelConfig;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.Kernels;
 import io.flowloop.engine.LoadedDevice;
@@ -47,6 +48,23 @@ public final class GlyphPipeline implements Pipeline {
             weights,
             imageHeight / config.patch(),
             imageWidth / config.patch());
+  }
+
+  /**
+   * Loads the model that a configuration describes: its weights file, or the embedded weights.
+   *
+   * @throws EngineException if the weights are damaged or of another model, the device is missing or
+   *     the image does not fit the model
+   */
+  public static GlyphPipeline load(ModelConfig model) {
+    GlyphWeights weights = model.weights().map(GlyphWeights::read).orElseGet(GlyphWeights::embedded);
+    LoadedDevice device = LoadedDevice.open(model.device(), model.threads());
+    try {
+      return new GlyphPipeline(device, weights, model.imageHeight(), model.imageWidth());
+    } catch (RuntimeException e) {
+      device.close();
+      throw e;
+    }
   }
 
   @Override

@@ -1,7 +1,5 @@
 package io.flowloop.engine.glyph;
 
-import java.util.Arrays;
-
 /**
  * From a prompt to token ids: the digits between its first pair of double quotes, one token each,
  * padded to {@link GlyphConfig#TEXT_TOKENS}.
@@ -64,10 +62,5 @@ public final class GlyphTokenizer {
       mask[i] = ids[i] != PADDING;
     }
     return mask;
-  }
-
-  /** All ids of several prompts, one after another. */
-  static long[] ids(java.util.List<String> prompts) {
-    return prompts.stream().flatMapToLong(prompt -> Arrays.stream(ids(prompt))).toArray();
   }
 }

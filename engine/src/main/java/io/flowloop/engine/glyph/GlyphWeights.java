@@ -4,10 +4,11 @@ import io.flowloop.engine.EngineException;
 import io.flowloop.engine.Noise;
 import io.flowloop.engine.SafetensorsDtype;
 import io.flowloop.engine.SafetensorsFile;
-import io.flowloop.engine.SafetensorsTensor;
 import io.flowloop.engine.SafetensorsWriter;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -23,6 +24,8 @@ import java.util.Objects;
  * @param tensors values by name, row by row; shapes follow from the architecture
  */
 public record GlyphWeights(GlyphConfig config, Map<String, float[]> tensors) {
+
+  private static final String EMBEDDED = "glyph.safetensors";
 
   /** Modulation starts almost closed, so that a fresh network is close to the identity. */
   private static final double GATE_STD = 0.02;
@@ -87,32 +90,46 @@ public record GlyphWeights(GlyphConfig config, Map<String, float[]> tensors) {
   }
 
   /**
-   * Reads a model.
+   * Reads a model from a safetensors file.
    *
-   * @param file an open safetensors file
-   * @param source its name, for messages
-   * @throws EngineException if it holds another model or another shape than its metadata says
+   * @throws EngineException if it is damaged, or holds another model or other shapes than its
+   *     metadata says
    */
-  public static GlyphWeights read(SafetensorsFile file, String source) {
+  public static GlyphWeights read(Path path) {
+    try (SafetensorsFile file = SafetensorsFile.open(path)) {
+      return read(file, path.toString());
+    }
+  }
+
+  /** The model that comes with flowloop. */
+  public static GlyphWeights embedded() {
+    try (InputStream in = GlyphWeights.class.getResourceAsStream(EMBEDDED)) {
+      if (in == null) {
+        throw new EngineException(EMBEDDED + ": not on the classpath; the jar is incomplete");
+      }
+      try (SafetensorsFile file = SafetensorsFile.of(EMBEDDED, ByteBuffer.wrap(in.readAllBytes()))) {
+        return read(file, EMBEDDED);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(EMBEDDED + ": cannot be read", e);
+    }
+  }
+
+  private static GlyphWeights read(SafetensorsFile file, String source) {
     GlyphConfig config = GlyphConfig.of(file.metadata(), source);
     Map<String, float[]> tensors = new LinkedHashMap<>();
     layout(config)
         .forEach(
             (name, shape) -> {
-              requireShape(file, name, shape, source);
+              List<Long> found = file.tensor(name).shape();
+              if (!found.equals(shape)) {
+                throw new EngineException(
+                    "%s: tensor '%s' has shape %s (expected: %s)"
+                        .formatted(source, name, found, shape));
+              }
               tensors.put(name, file.floats(name));
             });
     return new GlyphWeights(config, tensors);
-  }
-
-  private static void requireShape(
-      SafetensorsFile file, String name, List<Long> expected, String source) {
-    SafetensorsTensor tensor = file.tensors().get(name);
-    if (tensor == null || !tensor.shape().equals(expected)) {
-      throw new EngineException(
-          "%s: tensor '%s' is %s (expected: shape %s)"
-              .formatted(source, name, tensor == null ? "missing" : tensor.shape(), expected));
-    }
   }
 
   /**

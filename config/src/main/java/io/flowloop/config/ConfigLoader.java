@@ -1,0 +1,54 @@
+package io.flowloop.config;
+
+import com.typesafe.config.ConfigException.UnresolvedSubstitution;
+import com.typesafe.config.ConfigObject;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/** Reads a configuration, and finds all that is wrong with it before anything else is done. */
+public final class ConfigLoader {
+
+  private ConfigLoader() {}
+
+  /**
+   * Merges the sources over the reference, binds them to records and checks the whole. Reads files
+   * and writes none.
+   *
+   * @throws ConfigException with all problems, if there is one
+   */
+  public static ResolvedConfig load(ConfigSources sources, KnownNames names) {
+    List<Problem> problems = new ArrayList<>();
+    try {
+      ResolvedConfig resolved = load(sources, names, problems);
+      if (problems.isEmpty()) {
+        return resolved;
+      }
+    } catch (UnresolvedSubstitution circle) {
+      problems.add(SourceReader.unreadable("substitution", Optional.empty(), circle));
+    }
+    throw new ConfigException(problems);
+  }
+
+  private static ResolvedConfig load(
+      ConfigSources sources, KnownNames names, List<Problem> problems) {
+    List<ConfigObject> files = new SourceReader(problems).read(sources);
+    boolean complete = problems.isEmpty();
+    ConfigObject commandLine = CommandLine.parse(sources.assignments(), problems);
+
+    Schema.Section schema = Schema.of(FlowLoopConfig.class, names.rewardFunctions());
+    Layers layers =
+        new Layers(
+            Stream.concat(Stream.of(commandLine), files.stream())
+                .map(source -> Spelling.normalise(source, schema, problems))
+                .toList());
+    Binder binder = new Binder(schema, layers, problems);
+    FlowLoopConfig config = (FlowLoopConfig) binder.bind();
+    if (complete) {
+      // Without one of the files, too little is known to judge how values fit together.
+      new Checks(names, layers, binder.settings(), problems).check(config);
+    }
+    return new ResolvedConfig(config, List.copyOf(binder.settings().values()));
+  }
+}

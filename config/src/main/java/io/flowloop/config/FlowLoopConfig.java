@@ -1,0 +1,22 @@
+package io.flowloop.config;
+
+/**
+ * Every setting of a run. Record components are the configuration keys: {@code rollout().n()} is
+ * {@code rollout.n}; their meaning, units and defaults stand in {@code flowloop-reference.conf}.
+ *
+ * @param data the prompts
+ * @param model what draws, and on which device
+ * @param rollout how many images, and how the work is cut
+ * @param sampler how noise becomes an image
+ * @param reward what an image is worth
+ * @param output where results go
+ * @param pretrain how the embedded model is trained from nothing
+ */
+public record FlowLoopConfig(
+    DataConfig data,
+    ModelConfig model,
+    RolloutConfig rollout,
+    SamplerConfig sampler,
+    RewardConfig reward,
+    OutputConfig output,
+    PretrainConfig pretrain) {}

@@ -1,0 +1,17 @@
+package io.flowloop.config;
+
+import java.util.Set;
+
+/**
+ * The names that a configuration may use for things which plug in from outside this module.
+ *
+ * @param rewardFunctions legal keys below {@code reward.functions}
+ * @param agentLoops legal values of {@code rollout.agentLoop}
+ */
+public record KnownNames(Set<String> rewardFunctions, Set<String> agentLoops) {
+
+  public KnownNames {
+    rewardFunctions = Set.copyOf(rewardFunctions);
+    agentLoops = Set.copyOf(agentLoops);
+  }
+}

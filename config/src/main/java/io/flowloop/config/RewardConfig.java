@@ -1,0 +1,25 @@
+package io.flowloop.config;
+
+import java.time.Duration;
+import java.util.Collections;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * What an image is worth: a weighted sum of reward functions, and how they are run.
+ *
+ * @param functions by name, in the order of the names
+ * @param concurrency images scored at the same time
+ * @param timeout longest wait for the reward of one image
+ * @param onFailure what happens to a reward that failed twice
+ */
+public record RewardConfig(
+    Map<String, RewardFunctionConfig> functions,
+    int concurrency,
+    Duration timeout,
+    OnFailure onFailure) {
+
+  public RewardConfig {
+    functions = Collections.unmodifiableMap(new TreeMap<>(functions));
+  }
+}

@@ -1,0 +1,26 @@
+package io.flowloop.config;
+
+import java.time.Duration;
+
+/**
+ * How many images are drawn, and how their rows are cut into rollout requests and forwards.
+ *
+ * @param n images of each prompt, one group
+ * @param enableBatchedDiffusion one request of n seeds for each prompt rather than n requests of
+ *     one; changes speed and nothing else
+ * @param seed run seed; with the step and the row it decides all noise of a sample
+ * @param engines copies of the model in this JVM
+ * @param workers agent-loop workers
+ * @param maxRowsPerForward rows of one forward at most; a larger request takes several
+ * @param requestTimeout longest wait for one rollout request
+ * @param agentLoop name of the agent loop that turns prompts into requests
+ */
+public record RolloutConfig(
+    int n,
+    boolean enableBatchedDiffusion,
+    long seed,
+    int engines,
+    int workers,
+    int maxRowsPerForward,
+    Duration requestTimeout,
+    String agentLoop) {}

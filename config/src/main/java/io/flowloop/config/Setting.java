@@ -1,0 +1,11 @@
+package io.flowloop.config;
+
+/**
+ * One key of a resolved configuration.
+ *
+ * @param key its full path, such as {@code rollout.n}
+ * @param value as HOCON
+ * @param origin where it was written: {@code reference}, {@code preset glyph}, {@code my.conf:14}
+ *     or {@code command line}
+ */
+public record Setting(String key, String value, String origin) {}

@@ -1,0 +1,150 @@
+package io.flowloop.config;
+
+import static java.util.stream.Collectors.toMap;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What holds for each key, whichever it is. */
+class EveryKeyTest {
+
+  private static final Map<String, String> OUT_OF_RANGE =
+      Stream.of(
+              "data.prompts=/no/such/file",
+              "data.promptsPerStep=0",
+              "model.name=glypf",
+              "model.weights=/no/such/file",
+              "model.threads=-1",
+              "model.imageHeight=0",
+              "model.imageWidth=97",
+              "rollout.n=0",
+              "rollout.engines=0",
+              "rollout.workers=-2",
+              "rollout.maxRowsPerForward=0",
+              "rollout.requestTimeout=0 s",
+              "rollout.agentLoop=none",
+              "sampler.numInferenceSteps=0",
+              "sampler.noiseLevel=-0.1",
+              "sampler.sdeWindowSize=10",
+              "sampler.sdeWindowRange=[0, 11]",
+              "reward.concurrency=0",
+              "reward.timeout=-1 s",
+              "output.dir=pom.xml/out",
+              "pretrain.steps=0",
+              "pretrain.batchSize=0",
+              "pretrain.learningRate=0",
+              "pretrain.warmupSteps=-1",
+              "pretrain.weightDecay=-1e-9",
+              "pretrain.emaDecay=1",
+              "pretrain.promptDropout=-0.5",
+              "pretrain.sampleEvery=0",
+              "pretrain.saveEvery=0",
+              "pretrain.dir=pom.xml")
+          .map(assignment -> assignment.split("=", 2))
+          .collect(toMap(parts -> parts[0], parts -> parts[1]));
+
+  private static final Set<String> WITHOUT_RANGE =
+      Set.of(
+          "data.shuffleSeed",
+          "model.device",
+          "rollout.enableBatchedDiffusion",
+          "rollout.seed",
+          "sampler.guidanceScale",
+          "sampler.sdeType",
+          "reward.functions.ocr.weight",
+          "reward.onFailure",
+          "pretrain.seed");
+
+  static List<String> keys() {
+    return Configs.keys();
+  }
+
+  static Set<String> keysWithRange() {
+    return OUT_OF_RANGE.keySet();
+  }
+
+  @Test
+  void rangesOfThisTest_coverEveryKey() {
+    assertThat(Stream.concat(OUT_OF_RANGE.keySet().stream(), WITHOUT_RANGE.stream()))
+        .containsExactlyInAnyOrderElementsOf(keys());
+  }
+
+  @ParameterizedTest
+  @MethodSource("keys")
+  void misspelledName_suggestsTheKey(String key) {
+    assertUnknown(key + "q", key);
+  }
+
+  @ParameterizedTest
+  @MethodSource("keys")
+  void misspelledSection_suggestsTheKey(String key) {
+    assertUnknown("q" + key, key);
+  }
+
+  @ParameterizedTest
+  @MethodSource("keys")
+  void wrongType_namesTheKeyAndItsOrigin(String key) {
+    assertThat(Configs.failure(key + "=[1]").problems())
+        .singleElement()
+        .satisfies(
+            problem -> {
+              assertThat(problem.key()).isEqualTo(key);
+              assertThat(problem.value()).contains("[1]");
+              assertThat(problem.origin()).isEqualTo("command line");
+              assertThat(problem.message()).startsWith("expected: ");
+            });
+  }
+
+  @ParameterizedTest
+  @MethodSource("keysWithRange")
+  void outOfRange_namesTheKeyAndItsOrigin(String key) {
+    assertThat(Configs.failure(key + "=" + OUT_OF_RANGE.get(key)).problems())
+        .singleElement()
+        .satisfies(
+            problem -> {
+              assertThat(problem.key()).isEqualTo(key);
+              assertThat(problem.origin()).isEqualTo("command line");
+              assertThat(problem.message()).startsWith("expected: ");
+            });
+  }
+
+  @Test
+  void wrongTypesOfAllKeys_areReportedTogether() {
+    String[] assignments = keys().stream().map(key -> key + "=[1]").toArray(String[]::new);
+    assertThat(Configs.failure(assignments).problems())
+        .extracting(Problem::key)
+        .containsExactlyElementsOf(keys());
+  }
+
+  @Test
+  void kebabAndSnakeCase_areTheSameKeyEverywhere() {
+    for (String key : keys()) {
+      String kebab = key.replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT);
+      assertThat(Configs.failure(kebab + "=[1]").problems())
+          .extracting(Problem::key)
+          .containsExactly(key);
+      assertThat(Configs.failure(kebab.replace('-', '_') + "=[1]").problems())
+          .extracting(Problem::key)
+          .containsExactly(key);
+    }
+  }
+
+  private static void assertUnknown(String written, String key) {
+    assertThat(Configs.failure(written + "=1").problems())
+        .singleElement()
+        .isEqualTo(
+            new Problem(
+                written,
+                Optional.empty(),
+                "command line",
+                "unknown key; did you mean " + key + "?"));
+  }
+}

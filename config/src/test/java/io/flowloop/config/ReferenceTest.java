@@ -1,0 +1,67 @@
+package io.flowloop.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigValue;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+
+class ReferenceTest {
+
+  private final SortedMap<String, ConfigValue> values = new TreeMap<>();
+
+  ReferenceTest() {
+    collect("", SourceReader.reference());
+  }
+
+  @Test
+  void keys_ofTheReference_areTheRecordComponents() {
+    assertThat(values.keySet())
+        .containsExactlyInAnyOrderElementsOf(Configs.keys())
+        .contains("rollout.enableBatchedDiffusion", "sampler.sdeWindowRange", "output.dir");
+  }
+
+  @Test
+  void everyKey_ofTheReference_isExplained() {
+    assertThat(values)
+        .allSatisfy((key, value) -> assertThat(value.origin().comments()).as(key).isNotEmpty());
+  }
+
+  @Test
+  void load_withoutAnything_givesTheDefaults() {
+    assertThat(Configs.load())
+        .isEqualTo(
+            new FlowLoopConfig(
+                new DataConfig("classpath:glyph/train.txt", 8, 0),
+                new ModelConfig("glyph", Optional.empty(), new Device.Auto(), 0, 32, 96),
+                new RolloutConfig(
+                    16, true, 42, 1, 2, 64, Duration.ofMinutes(5), "diffusionSingleTurn"),
+                new SamplerConfig(10, 1.0, SdeType.SDE, 0.7, OptionalInt.empty(), Optional.empty()),
+                new RewardConfig(
+                    Map.of("ocr", new RewardFunctionConfig(1)),
+                    2,
+                    Duration.ofSeconds(10),
+                    OnFailure.FAIL_RUN),
+                new OutputConfig(Path.of("out/rollout")),
+                new PretrainConfig(
+                    6000, 128, 1e-3, 200, 1e-4, 0.999, 0.1, 1, 500, 500, Path.of("out/pretrain"))));
+  }
+
+  private void collect(String at, ConfigObject object) {
+    object.forEach(
+        (name, value) -> {
+          if (value instanceof ConfigObject below) {
+            collect(Schema.key(at, name), below);
+          } else {
+            values.put(Schema.key(at, name), value);
+          }
+        });
+  }
+}

@@ -1,0 +1,59 @@
+package io.flowloop.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ResolvedConfigTest {
+
+  private static final String[] UNUSUAL = {
+    "model.device=gpu:3",
+    "model.weights=pom.xml",
+    "rollout.requestTimeout=1500 us",
+    "rollout.seed=-1",
+    "sampler.sdeType=dance-sde",
+    "sampler.sdeWindowSize=2",
+    "sampler.sdeWindowRange=[1,5]",
+    "sampler.guidanceScale=1e-7",
+    "reward.functions.ocr=null",
+    "reward.functions.my_reward.weight=-2",
+    "reward.timeout=90 minutes",
+    "output.dir=a # b \"c\" é"
+  };
+
+  @TempDir private Path dir;
+
+  @Test
+  void render_ofDefaults_readsBackAsTheSame() throws IOException {
+    assertReadsBack(Configs.resolve());
+  }
+
+  @Test
+  void render_ofUnusualValues_readsBackAsTheSame() throws IOException {
+    assertReadsBack(Configs.resolve(UNUSUAL));
+  }
+
+  @Test
+  void render_showsEveryKeyWithItsOrigin() {
+    ResolvedConfig resolved = Configs.resolve("rollout.n=8");
+    assertThat(resolved.settings()).extracting(Setting::key).isEqualTo(Configs.keys());
+    assertThat(resolved.render().lines())
+        .hasSameSizeAs(resolved.settings())
+        .anyMatch(line -> line.matches("rollout\\.n += 8 +# command line"))
+        .anyMatch(line -> line.matches("rollout\\.seed += 42 +# reference"));
+  }
+
+  private void assertReadsBack(ResolvedConfig resolved) throws IOException {
+    String bare = resolved.render().replaceAll("(?m)  # [a-z ]+$", "");
+    assertThat(bare).doesNotContain("command line", "reference");
+    for (String text : List.of(resolved.render(), bare)) {
+      Path file = Files.writeString(dir.resolve("resolved.conf"), text);
+      assertThat(Configs.resolve(file).config()).isEqualTo(resolved.config());
+    }
+  }
+}

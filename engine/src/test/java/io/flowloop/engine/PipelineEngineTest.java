@@ -1,0 +1,287 @@
+package io.flowloop.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import io.flowloop.config.SdeType;
+import io.flowloop.engine.glyph.GlyphWeights;
+import io.flowloop.engine.glyph.TinyGlyph;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class PipelineEngineTest {
+
+  private static final String PROMPT = "a sign that says \"7382\"";
+  private static final int K = 6;
+  private static final long[] SEEDS = LongStream.range(100, 100 + K).toArray();
+  private static final int LATENT = TinyGlyph.HEIGHT * TinyGlyph.WIDTH;
+
+  private PipelineEngine engine;
+  private PipelineEngine oneRowForwards;
+
+  @BeforeAll
+  void open() {
+    engine = TinyGlyph.engine(64);
+    oneRowForwards = TinyGlyph.engine(1);
+  }
+
+  @AfterAll
+  void close() {
+    engine.close();
+    oneRowForwards.close();
+  }
+
+  @Test
+  void generate_kSeeds_givesKSamplesOfTheRightShape() {
+    List<Sample> samples = engine.generate(request(SEEDS));
+
+    assertThat(samples).hasSize(K);
+    for (int i = 0; i < K; i++) {
+      Sample sample = samples.get(i);
+      assertThat(sample.row()).isEqualTo(new RowSeed(i, SEEDS[i]));
+      assertThat(sample.image().width()).isEqualTo(TinyGlyph.WIDTH);
+      assertThat(sample.image().height()).isEqualTo(TinyGlyph.HEIGHT);
+      assertThat(sample.policyVersion()).isZero();
+      Trajectory trajectory = sample.trajectory();
+      assertThat(trajectory.sigmas()).hasSize(6).startsWith(1f).endsWith(0f);
+      assertThat(trajectory.timesteps()).hasSize(5).startsWith(1000f);
+      assertThat(trajectory.latents()).hasDimensions(5, LATENT);
+      assertThat(trajectory.finalLatents()).hasSize(LATENT);
+      assertThat(trajectory.logProbs()).hasSize(4);
+      for (float logProb : trajectory.logProbs()) {
+        assertThat(logProb).isFinite().isBetween(-5f, 5f);
+      }
+    }
+  }
+
+  @Test
+  void generate_kSeeds_decodesTheFinalLatentsToPixels() {
+    Sample sample = engine.generate(request(SEEDS)).getFirst();
+
+    float first = sample.trajectory().finalLatents()[0];
+    long expected = Math.round((Math.clamp(first, -1, 1) + 1) * 127.5);
+    assertThat(sample.image().channel(0, 0, 0)).isEqualTo((int) expected);
+    assertThat(sample.image().channel(0, 0, 1)).isEqualTo((int) expected);
+    assertThat(distinctPixels(sample.image())).isGreaterThan(50);
+  }
+
+  @Test
+  void generate_oneSeed_equalsTheSingleCall() {
+    List<Sample> batched = engine.generate(request(SEEDS));
+
+    for (int i = 0; i < K; i++) {
+      Sample single = engine.generate(request(SEEDS[i])).getFirst();
+      assertClose(single, batched.get(i));
+    }
+  }
+
+  @Test
+  void generate_sameRowsPerForward_givesIdenticalSamples() {
+    List<Sample> batched = oneRowForwards.generate(request(SEEDS));
+
+    for (int i = 0; i < K; i++) {
+      assertIdentical(engine.generate(request(SEEDS[i])).getFirst(), batched.get(i));
+    }
+  }
+
+  @Test
+  void generate_anyBatching_startsFromTheSameNoise() {
+    Sample batched = engine.generate(request(SEEDS)).get(3);
+    Sample single = engine.generate(request(SEEDS[3])).getFirst();
+
+    assertThat(batched.trajectory().latents()[0])
+        .isEqualTo(single.trajectory().latents()[0])
+        .isEqualTo(Noise.initialLatents(SEEDS[3], LATENT));
+  }
+
+  @Test
+  void generate_otherOrderOfSeeds_givesTheSameSampleForEachSeed() {
+    List<Sample> forwards = engine.generate(request(SEEDS));
+    long[] reversed = LongStream.range(0, K).map(i -> SEEDS[K - 1 - (int) i]).toArray();
+    List<Sample> backwards = engine.generate(request(reversed));
+
+    for (int i = 0; i < K; i++) {
+      assertIdentical(forwards.get(i), backwards.get(K - 1 - i));
+    }
+  }
+
+  @Test
+  void generate_requestsBefore_changeNothing() {
+    Sample first = engine.generate(request(SEEDS)).getFirst();
+    engine.generate(RolloutRequest.of("a sign that says \"1\"", TinyGlyph.SDE, 1, 2, 3));
+
+    assertIdentical(first, engine.generate(request(SEEDS)).getFirst());
+  }
+
+  @Test
+  void request_noSeed_failsBeforeAnyEngineIsTouched() {
+    assertThatThrownBy(() -> request())
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("seeds: [] (expected: at least one)")
+        .hasMessageContaining(PROMPT);
+  }
+
+  @Test
+  void generate_moreRowsThanAForwardHolds_cutsTheRequest() {
+    try (PipelineEngine four = TinyGlyph.engine(4)) {
+      List<Sample> samples = four.generate(request(SEEDS));
+
+      assertThat(samples)
+          .extracting(sample -> sample.timings().rowsPerForward())
+          .containsExactly(4, 4, 4, 4, 2, 2);
+      assertThat(samples).allSatisfy(s -> assertThat(s.timings().forwards()).isEqualTo(5));
+    }
+  }
+
+  @Test
+  void generate_request_sharesOnePromptEmbedding() {
+    List<Sample> samples = engine.generate(request(SEEDS));
+
+    PromptEmbedding embedding = samples.getFirst().promptEmbedding();
+    assertThat(samples).allSatisfy(s -> assertThat(s.promptEmbedding()).isSameAs(embedding));
+    assertThat(embedding.mask())
+        .containsExactly(true, true, true, true, false, false, false, false);
+    assertThat(embedding.values()).hasSize(8 * TinyGlyph.CONFIG.width());
+  }
+
+  @Test
+  void generate_window_storesItsStatesAndLogProbsOnly() {
+    Sampling whole = TinyGlyph.SDE;
+    Sampling windowed = new Sampling(5, 1, SdeType.SDE, 0.7, new SdeWindow(0, 2));
+    Trajectory all =
+        engine.generate(RolloutRequest.of(PROMPT, whole, SEEDS)).getFirst().trajectory();
+    Trajectory two =
+        engine.generate(RolloutRequest.of(PROMPT, windowed, SEEDS)).getFirst().trajectory();
+
+    assertThat(two.latents()).isDeepEqualTo(Arrays.copyOf(all.latents(), 3));
+    assertThat(two.logProbs()).isEqualTo(Arrays.copyOf(all.logProbs(), 2));
+    assertThat(two.finalLatents()).isNotEqualTo(all.finalLatents());
+  }
+
+  @Test
+  void generate_ode_storesNoTrajectoryAndDependsOnNoStepNoise() {
+    Sample sample =
+        engine.generate(RolloutRequest.of(PROMPT, Sampling.ode(5), SEEDS)).getFirst();
+    Sampling silent = new Sampling(5, 1, SdeType.SDE, 0, SdeWindow.whole(5));
+    Sample noNoise = engine.generate(RolloutRequest.of(PROMPT, silent, SEEDS)).getFirst();
+
+    assertThat(sample.trajectory().latents()).isEmpty();
+    assertThat(sample.trajectory().logProbs()).isEmpty();
+    assertIdentical(sample, noNoise);
+  }
+
+  @Test
+  void generate_guided_movesAwayFromTheNegativePrompt() {
+    float[] plain = oneStepLatents(1);
+    float[] negative = oneStepLatents(0);
+    float[] guided = oneStepLatents(3);
+
+    for (int i = 0; i < LATENT; i++) {
+      assertThat(guided[i]).isCloseTo(negative[i] + 3 * (plain[i] - negative[i]), within(1e-4f));
+    }
+    assertThat(guided).isNotEqualTo(plain);
+  }
+
+  private float[] oneStepLatents(double guidanceScale) {
+    Sampling sampling = new Sampling(1, guidanceScale, SdeType.ODE, 0, SdeWindow.NONE);
+    RolloutRequest request = RolloutRequest.of(PROMPT, sampling, SEEDS);
+    return engine.generate(request).getFirst().trajectory().finalLatents();
+  }
+
+  @Test
+  void generate_otherPrompt_drawsAnotherSample() {
+    Sample sample = engine.generate(request(SEEDS[0])).getFirst();
+    Sample other =
+        engine.generate(RolloutRequest.of("\"0000\"", TinyGlyph.SDE, SEEDS[0])).getFirst();
+
+    assertThat(other.trajectory().finalLatents())
+        .isNotEqualTo(sample.trajectory().finalLatents());
+  }
+
+  @Test
+  void generate_twoHundredRequests_leavesNoTensorBehind() {
+    engine.generate(request(SEEDS));
+    int before = engine.liveTensors();
+    Sampling guided = new Sampling(3, 2, SdeType.CPS, 0.5, new SdeWindow(1, 1));
+    for (int i = 0; i < 100; i++) {
+      engine.generate(RolloutRequest.of(PROMPT, Sampling.ode(2), i, i + 1));
+      engine.generate(RolloutRequest.of(PROMPT, guided, i));
+    }
+    // Each kernel that was not used before keeps one marker.
+    engine.generate(RolloutRequest.of(PROMPT, guided, 1));
+    assertThat(engine.liveTensors()).isBetween(before, before + 2);
+  }
+
+  @Test
+  void generate_failingRequests_leaveNoTensorBehind() {
+    engine.generate(request(SEEDS));
+    int before = engine.liveTensors();
+    for (int i = 0; i < 10; i++) {
+      assertThatThrownBy(
+              () -> engine.generate(RolloutRequest.of("no quotes", TinyGlyph.SDE, 1)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("prompt 'no quotes': no text between double quotes");
+    }
+    assertThat(engine.liveTensors()).isEqualTo(before);
+  }
+
+  @Test
+  void generate_weightsNotFinite_namesRowAndDevice() {
+    GlyphWeights broken = TinyGlyph.weights();
+    Arrays.fill(broken.tensors().get("output.proj.bias"), Float.NaN);
+    try (PipelineEngine nan = TinyGlyph.engine(broken, 64)) {
+      assertThatThrownBy(() -> nan.generate(request(SEEDS)))
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("row 0, seed 100 on cpu: NaN (expected: finite numbers)");
+    }
+  }
+
+  @Test
+  void create_noRowPerForward_isRefused() {
+    assertThatThrownBy(() -> TinyGlyph.engine(0))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("maxRowsPerForward: 0 (expected: 1 or more)");
+  }
+
+  private static RolloutRequest request(long... seeds) {
+    return RolloutRequest.of(PROMPT, TinyGlyph.SDE, seeds);
+  }
+
+  private static void assertClose(Sample actual, Sample expected) {
+    assertThat(actual.trajectory().finalLatents())
+        .containsExactly(expected.trajectory().finalLatents(), within(1e-4f));
+    assertThat(actual.trajectory().logProbs())
+        .containsExactly(expected.trajectory().logProbs(), within(1e-4f));
+    byte[] pixels = actual.image().rgb();
+    for (int i = 0; i < pixels.length; i++) {
+      int difference =
+          Byte.toUnsignedInt(pixels[i]) - Byte.toUnsignedInt(expected.image().rgb()[i]);
+      assertThat(Math.abs(difference)).isLessThanOrEqualTo(1);
+    }
+  }
+
+  private static void assertIdentical(Sample actual, Sample expected) {
+    assertThat(actual.row().seed()).isEqualTo(expected.row().seed());
+    assertThat(actual.image().rgb()).isEqualTo(expected.image().rgb());
+    assertThat(actual.trajectory().latents()).isDeepEqualTo(expected.trajectory().latents());
+    assertThat(actual.trajectory().finalLatents())
+        .isEqualTo(expected.trajectory().finalLatents());
+    assertThat(actual.trajectory().logProbs()).isEqualTo(expected.trajectory().logProbs());
+  }
+
+  private static long distinctPixels(RgbImage image) {
+    List<Byte> pixels = new ArrayList<>();
+    for (byte pixel : image.rgb()) {
+      pixels.add(pixel);
+    }
+    return pixels.stream().distinct().count();
+  }
+}

@@ -197,8 +197,7 @@ public final class SafetensorsFile implements AutoCloseable {
   private Shard map(Path path) {
     try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
       return Shard.of(
-          path.toString(),
-          channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena));
+          path.toString(), channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena));
     } catch (IOException e) {
       throw new EngineException("%s cannot be read: %s".formatted(path, e), e);
     }

@@ -84,7 +84,9 @@ record SafetensorsHeader(Map<String, String> metadata, Map<String, Entry> entrie
                     entry.tensor.name(),
                     entry.begin - dataStart,
                     at - dataStart,
-                    entry.begin < at ? "for it overlaps another tensor" : "for no tensor is between"));
+                    entry.begin < at
+                        ? "for it overlaps another tensor"
+                        : "for no tensor is between"));
       }
       at = entry.end;
     }

@@ -95,7 +95,8 @@ public final class SafetensorsWriter {
    * Writes the file. It appears at {@code target} complete and on the disk, or not at all: it is
    * written beside it and renamed.
    *
-   * @throws IOException if it cannot be written; an earlier file at {@code target} is then untouched
+   * @throws IOException if it cannot be written; an earlier file at {@code target} is then
+   *     untouched
    */
   public void write(Path target) throws IOException {
     Path temporary =

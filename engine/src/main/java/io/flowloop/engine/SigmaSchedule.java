@@ -8,7 +8,8 @@ package io.flowloop.engine;
  */
 public final class SigmaSchedule {
 
-  // Every method does its arithmetic in the precision of the diffusers library, float32 but where it
+  // Every method does its arithmetic in the precision of the diffusers library, float32 but where
+  // it
   // says double, so that the sigmas are those of the reference to the last bit.
 
   private static final int TRAIN_TIMESTEPS = 1000;
@@ -46,8 +47,8 @@ public final class SigmaSchedule {
   }
 
   /**
-   * The schedule of SD3 and SD3.5: from 1 to the shifted 0.001 in equal steps, then all shifted once
-   * more. The second shift is a habit of the reference that these models are sampled with.
+   * The schedule of SD3 and SD3.5: from 1 to the shifted 0.001 in equal steps, then all shifted
+   * once more. The second shift is a habit of the reference that these models are sampled with.
    *
    * @param numInferenceSteps T, 1 or more
    * @param shift above 0
@@ -57,8 +58,7 @@ public final class SigmaSchedule {
     float first = 1f / TRAIN_TIMESTEPS;
     double last = (float) shift * first / (1 + (float) (shift - 1) * first);
     // In double from here on.
-    double[] sigmas =
-        spaced(TRAIN_TIMESTEPS, last * TRAIN_TIMESTEPS, numInferenceSteps);
+    double[] sigmas = spaced(TRAIN_TIMESTEPS, last * TRAIN_TIMESTEPS, numInferenceSteps);
     float[] shifted = new float[numInferenceSteps + 1];
     for (int i = 0; i < numInferenceSteps; i++) {
       double sigma = sigmas[i] / TRAIN_TIMESTEPS;
@@ -73,8 +73,7 @@ public final class SigmaSchedule {
    * @param numInferenceSteps T, 1 or more
    * @param imageTokens S, the packed length of one image
    */
-  public static float[] shiftedBySize(
-      int numInferenceSteps, int imageTokens, SigmaShift shift) {
+  public static float[] shiftedBySize(int numInferenceSteps, int imageTokens, SigmaShift shift) {
     float exp = (float) StrictMath.exp(shift.mu(imageTokens));
     float[] sigmas = linear(numInferenceSteps);
     for (int i = 0; i < numInferenceSteps; i++) {

@@ -27,7 +27,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The golden steps were computed by verl-omni; {@code -Dflowloop.golden.sde} names another file. */
+/**
+ * The golden steps were computed by verl-omni; {@code -Dflowloop.golden.sde} names another file.
+ */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class FlowMatchSdeSchedulerTest {
 
@@ -147,9 +149,7 @@ class FlowMatchSdeSchedulerTest {
               .scheduler()
               .sdeStep(device.kernels(), x, v, tensor(golden, golden.noise()), golden.stepIndex());
       NDArray again =
-          golden
-              .scheduler()
-              .logProb(device.kernels(), x, v, step.after(), golden.stepIndex());
+          golden.scheduler().logProb(device.kernels(), x, v, step.after(), golden.stepIndex());
 
       assertThat(again.toFloatArray()).isEqualTo(step.logProb().toFloatArray());
     }
@@ -181,8 +181,7 @@ class FlowMatchSdeSchedulerTest {
   @ParameterizedTest
   @EnumSource(SdeType.class)
   void coefficients_lastStep_areRefused(SdeType type) {
-    FlowMatchSdeScheduler scheduler =
-        new FlowMatchSdeScheduler(SigmaSchedule.linear(4), type, 0.7);
+    FlowMatchSdeScheduler scheduler = new FlowMatchSdeScheduler(SigmaSchedule.linear(4), type, 0.7);
 
     assertThatThrownBy(() -> scheduler.coefficients(3))
         .isInstanceOf(IllegalArgumentException.class)

@@ -168,8 +168,7 @@ class PipelineEngineTest {
 
   @Test
   void generate_ode_storesNoTrajectoryAndDependsOnNoStepNoise() {
-    Sample sample =
-        engine.generate(RolloutRequest.of(PROMPT, Sampling.ode(5), SEEDS)).getFirst();
+    Sample sample = engine.generate(RolloutRequest.of(PROMPT, Sampling.ode(5), SEEDS)).getFirst();
     Sampling silent = new Sampling(5, 1, SdeType.SDE, 0, SdeWindow.whole(5));
     Sample noNoise = engine.generate(RolloutRequest.of(PROMPT, silent, SEEDS)).getFirst();
 
@@ -202,8 +201,7 @@ class PipelineEngineTest {
     Sample other =
         engine.generate(RolloutRequest.of("\"0000\"", TinyGlyph.SDE, SEEDS[0])).getFirst();
 
-    assertThat(other.trajectory().finalLatents())
-        .isNotEqualTo(sample.trajectory().finalLatents());
+    assertThat(other.trajectory().finalLatents()).isNotEqualTo(sample.trajectory().finalLatents());
   }
 
   @Test
@@ -225,8 +223,7 @@ class PipelineEngineTest {
     engine.generate(request(SEEDS));
     int before = engine.liveTensors();
     for (int i = 0; i < 10; i++) {
-      assertThatThrownBy(
-              () -> engine.generate(RolloutRequest.of("no quotes", TinyGlyph.SDE, 1)))
+      assertThatThrownBy(() -> engine.generate(RolloutRequest.of("no quotes", TinyGlyph.SDE, 1)))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("prompt 'no quotes': no text between double quotes");
     }
@@ -272,8 +269,7 @@ class PipelineEngineTest {
     assertThat(actual.row().seed()).isEqualTo(expected.row().seed());
     assertThat(actual.image().rgb()).isEqualTo(expected.image().rgb());
     assertThat(actual.trajectory().latents()).isDeepEqualTo(expected.trajectory().latents());
-    assertThat(actual.trajectory().finalLatents())
-        .isEqualTo(expected.trajectory().finalLatents());
+    assertThat(actual.trajectory().finalLatents()).isEqualTo(expected.trajectory().finalLatents());
     assertThat(actual.trajectory().logProbs()).isEqualTo(expected.trajectory().logProbs());
   }
 

@@ -132,8 +132,7 @@ class SafetensorsFileTest {
   void of_unknownKeyOfATensor_isIgnored() {
     String header = HEADER.replace("\"shape\":[3]", "\"shape\":[3],\"note\":{\"a\":[1,null]}");
 
-    try (SafetensorsFile file =
-        SafetensorsFile.of("x", ByteBuffer.wrap(file(header, data())))) {
+    try (SafetensorsFile file = SafetensorsFile.of("x", ByteBuffer.wrap(file(header, data())))) {
       assertThat(file.floats("half")).hasSize(3);
     }
   }
@@ -188,8 +187,7 @@ class SafetensorsFileTest {
     byte[] example = example();
     for (int length = 0; length < example.length; length++) {
       ByteBuffer prefix = ByteBuffer.wrap(Arrays.copyOf(example, length));
-      assertThatThrownBy(() -> SafetensorsFile.of("x", prefix))
-          .isInstanceOf(EngineException.class);
+      assertThatThrownBy(() -> SafetensorsFile.of("x", prefix)).isInstanceOf(EngineException.class);
     }
     ByteBuffer longer = ByteBuffer.wrap(Arrays.copyOf(example, example.length + 1));
     assertThatThrownBy(() -> SafetensorsFile.of("x", longer))
@@ -207,7 +205,9 @@ class SafetensorsFileTest {
   }
 
   @ParameterizedTest
-  @CsvSource(delimiter = '~', value = {"[~]", "{\"a\":~}"})
+  @CsvSource(
+      delimiter = '~',
+      value = {"[~]", "{\"a\":~}"})
   void of_deeplyNestedValue_isRefused(String open, String close) {
     String deep = open.repeat(100_000) + "1" + close.repeat(100_000);
     String header = HEADER.replace("\"shape\":[3]", "\"shape\":[3],\"note\":" + deep);

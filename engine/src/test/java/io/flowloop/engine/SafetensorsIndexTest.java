@@ -72,8 +72,7 @@ class SafetensorsIndexTest {
     String outside = folder.toAbsolutePath().toString().replace('\\', '/');
     Path path =
         Files.writeString(
-            model.resolve("m.index.json"),
-            index.replace('\'', '"').replace("OUTSIDE", outside));
+            model.resolve("m.index.json"), index.replace('\'', '"').replace("OUTSIDE", outside));
 
     assertThatThrownBy(() -> SafetensorsFile.open(path))
         .isInstanceOf(EngineException.class)

@@ -51,7 +51,9 @@ class SafetensorsWriterTest {
 
   @Test
   void write_bfloat16_roundsToNearestTiesToEven() throws IOException {
-    float[] values = {1, 0x1.01p0f, 0x1.03p0f, 0x1.010002p0f, -0x1.01p0f, Float.MAX_VALUE, Float.MIN_VALUE};
+    float[] values = {
+      1, 0x1.01p0f, 0x1.03p0f, 0x1.010002p0f, -0x1.01p0f, Float.MAX_VALUE, Float.MIN_VALUE
+    };
     float[] rounded = {1, 1, 0x1.04p0f, 0x1.02p0f, -1, Float.POSITIVE_INFINITY, 0};
     float signallingNan = Float.intBitsToFloat(0x7F800001);
 
@@ -129,8 +131,7 @@ class SafetensorsWriterTest {
         .hasMessage("tensor: x (expected: a new name)");
     assertThatThrownBy(() -> writer.longs("__metadata__", List.of(1L), new long[1]))
         .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(
-            () -> writer.floats("z", SafetensorsDtype.I64, List.of(1L), new float[1]))
+    assertThatThrownBy(() -> writer.floats("z", SafetensorsDtype.I64, List.of(1L), new float[1]))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("dtype: I64 of tensor z (expected: F32, F16 or BF16)");
   }

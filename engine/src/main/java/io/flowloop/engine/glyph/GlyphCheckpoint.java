@@ -60,7 +60,10 @@ record GlyphCheckpoint(
 
   private void add(SafetensorsWriter writer, String prefix, Map<String, float[]> tensors) {
     GlyphWeights.layout(config)
-        .forEach((name, shape) -> writer.floats(prefix + name, shape, Objects.requireNonNull(tensors.get(name), name)));
+        .forEach(
+            (name, shape) ->
+                writer.floats(
+                    prefix + name, shape, Objects.requireNonNull(tensors.get(name), name)));
   }
 
   /**

@@ -53,11 +53,12 @@ public final class GlyphPipeline implements Pipeline {
   /**
    * Loads the model that a configuration describes: its weights file, or the embedded weights.
    *
-   * @throws EngineException if the weights are damaged or of another model, the device is missing or
-   *     the image does not fit the model
+   * @throws EngineException if the weights are damaged or of another model, the device is missing
+   *     or the image does not fit the model
    */
   public static GlyphPipeline load(ModelConfig model) {
-    GlyphWeights weights = model.weights().map(GlyphWeights::read).orElseGet(GlyphWeights::embedded);
+    GlyphWeights weights =
+        model.weights().map(GlyphWeights::read).orElseGet(GlyphWeights::embedded);
     LoadedDevice device = LoadedDevice.open(model.device(), model.threads());
     try {
       return new GlyphPipeline(device, weights, model.imageHeight(), model.imageWidth());

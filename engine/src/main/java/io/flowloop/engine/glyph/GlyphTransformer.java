@@ -48,8 +48,7 @@ final class GlyphTransformer implements Pipeline.Denoiser {
     GlyphWeights.layout(weights.config())
         .forEach(
             (name, shape) ->
-                parameters.put(
-                    name, manager.create(weights.values(name), new Shape(shape))));
+                parameters.put(name, manager.create(weights.values(name), new Shape(shape))));
     this.frequencies = manager.create(frequencies(width / 2));
     this.positions =
         manager.create(positions(rows, columns, width), new Shape((long) rows * columns, width));

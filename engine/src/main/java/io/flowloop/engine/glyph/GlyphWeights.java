@@ -107,7 +107,8 @@ public record GlyphWeights(GlyphConfig config, Map<String, float[]> tensors) {
       if (in == null) {
         throw new EngineException(EMBEDDED + ": not on the classpath; the jar is incomplete");
       }
-      try (SafetensorsFile file = SafetensorsFile.of(EMBEDDED, ByteBuffer.wrap(in.readAllBytes()))) {
+      try (SafetensorsFile file =
+          SafetensorsFile.of(EMBEDDED, ByteBuffer.wrap(in.readAllBytes()))) {
         return read(file, EMBEDDED);
       }
     } catch (IOException e) {
@@ -141,8 +142,7 @@ public record GlyphWeights(GlyphConfig config, Map<String, float[]> tensors) {
     SafetensorsWriter writer = new SafetensorsWriter();
     config.metadata().forEach(writer::metadata);
     layout(config)
-        .forEach(
-            (name, shape) -> writer.floats(name, SafetensorsDtype.F16, shape, values(name)));
+        .forEach((name, shape) -> writer.floats(name, SafetensorsDtype.F16, shape, values(name)));
     try {
       writer.write(target);
     } catch (IOException e) {

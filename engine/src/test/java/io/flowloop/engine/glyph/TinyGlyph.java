@@ -15,8 +15,7 @@ public final class TinyGlyph {
   public static final GlyphConfig CONFIG = new GlyphConfig(16, 2, 2, 8);
 
   /** Whole stochastic walk of five steps. */
-  public static final Sampling SDE =
-      new Sampling(5, 1, SdeType.SDE, 0.7, SdeWindow.whole(5));
+  public static final Sampling SDE = new Sampling(5, 1, SdeType.SDE, 0.7, SdeWindow.whole(5));
 
   private TinyGlyph() {}
 

@@ -1,0 +1,211 @@
+package io.flowloop.engine.glyph;
+
+import java.util.Objects;
+
+/**
+ * The glyph network written again in plain double arithmetic, one row at a time, from the
+ * architecture's description and not from the kernels: what they are checked against.
+ */
+final class GlyphTwin {
+
+  private static final double EPS = 1e-6;
+
+  private final GlyphWeights weights;
+  private final int width;
+  private final int rows;
+  private final int columns;
+
+  GlyphTwin(GlyphWeights weights, int rows, int columns) {
+    this.weights = weights;
+    this.width = weights.config().width();
+    this.rows = rows;
+    this.columns = columns;
+  }
+
+  double[] velocity(float[] latents, double sigma, long[] ids) {
+    double[] c = conditioning(sigma);
+    double[][] image = image(latents);
+    double[][] text = text(ids);
+    for (int block = 0; block < weights.config().depth(); block++) {
+      String prefix = "blocks." + block + ".";
+      double[][] imageMod = chunks(linear(c, prefix + "image.mod"), 6);
+      double[][] textMod = chunks(linear(c, prefix + "text.mod"), 6);
+      double[][] attended = attend(prefix, text, textMod, image, imageMod);
+      for (int t = 0; t < text.length; t++) {
+        text[t] = finish(prefix + "text", text[t], attended[t], textMod);
+      }
+      for (int s = 0; s < image.length; s++) {
+        image[s] = finish(prefix + "image", image[s], attended[text.length + s], imageMod);
+      }
+    }
+    double[][] mod = chunks(linear(c, "output.mod"), 2);
+    double[] velocity = new double[latents.length];
+    for (int s = 0; s < image.length; s++) {
+      double[] out = linear(modulate(image[s], mod[0], mod[1]), "output.proj");
+      System.arraycopy(out, 0, velocity, s * out.length, out.length);
+    }
+    return velocity;
+  }
+
+  private double[] conditioning(double sigma) {
+    double[] features = new double[width];
+    for (int i = 0; i < width / 2; i++) {
+      double angle = 1000 * sigma * Math.pow(10_000, -2.0 * i / width);
+      features[i] = Math.cos(angle);
+      features[width / 2 + i] = Math.sin(angle);
+    }
+    return silu(linear(silu(linear(features, "time_embed.0")), "time_embed.2"));
+  }
+
+  private double[][] image(float[] latents) {
+    int channels = latents.length / (rows * columns);
+    double[][] tokens = new double[rows * columns][];
+    for (int s = 0; s < tokens.length; s++) {
+      double[] patch = new double[channels];
+      for (int i = 0; i < channels; i++) {
+        patch[i] = latents[s * channels + i];
+      }
+      tokens[s] = linear(patch, "image_embed");
+      int quarter = width / 4;
+      int line = s / columns;
+      int column = s % columns;
+      for (int i = 0; i < quarter; i++) {
+        double frequency = Math.pow(10_000, -(double) i / quarter);
+        tokens[s][i] += Math.sin(line * frequency);
+        tokens[s][quarter + i] += Math.cos(line * frequency);
+        tokens[s][2 * quarter + i] += Math.sin(column * frequency);
+        tokens[s][3 * quarter + i] += Math.cos(column * frequency);
+      }
+    }
+    return tokens;
+  }
+
+  private double[][] text(long[] ids) {
+    double[][] tokens = new double[ids.length][width];
+    for (int t = 0; t < ids.length; t++) {
+      for (int i = 0; i < width; i++) {
+        tokens[t][i] =
+            (double) values("text_embed.token.weight")[(int) ids[t] * width + i]
+                + values("text_embed.position.weight")[t * width + i];
+      }
+    }
+    return tokens;
+  }
+
+  /** Joint attention over text and image tokens, the text first. */
+  private double[][] attend(
+      String prefix, double[][] text, double[][] textMod, double[][] image, double[][] imageMod) {
+    int n = text.length + image.length;
+    double[][][] qkv = new double[n][][];
+    for (int i = 0; i < n; i++) {
+      boolean isText = i < text.length;
+      double[][] mod = isText ? textMod : imageMod;
+      double[] x = isText ? text[i] : image[i - text.length];
+      String stream = prefix + (isText ? "text" : "image");
+      qkv[i] = chunks(linear(modulate(x, mod[0], mod[1]), stream + ".to_qkv"), 3);
+      normHeads(qkv[i][0], values(stream + ".norm_q.weight"));
+      normHeads(qkv[i][1], values(stream + ".norm_k.weight"));
+    }
+    double[][] out = new double[n][width];
+    int head = width / weights.config().heads();
+    for (int from = 0; from < width; from += head) {
+      for (int i = 0; i < n; i++) {
+        double[] scores = new double[n];
+        double sum = 0;
+        for (int j = 0; j < n; j++) {
+          double dot = 0;
+          for (int d = from; d < from + head; d++) {
+            dot += qkv[i][0][d] * qkv[j][1][d];
+          }
+          scores[j] = Math.exp(dot / Math.sqrt(head));
+          sum += scores[j];
+        }
+        for (int j = 0; j < n; j++) {
+          for (int d = from; d < from + head; d++) {
+            out[i][d] += scores[j] / sum * qkv[j][2][d];
+          }
+        }
+      }
+    }
+    return out;
+  }
+
+  private double[] finish(String stream, double[] x, double[] attended, double[][] mod) {
+    double[] mixed = gate(x, mod[2], linear(attended, stream + ".to_out"));
+    double[] hidden = linear(modulate(mixed, mod[3], mod[4]), stream + ".mlp.0");
+    for (int i = 0; i < hidden.length; i++) {
+      double h = hidden[i];
+      hidden[i] = h / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (h + 0.044715 * h * h * h)));
+    }
+    return gate(mixed, mod[5], linear(hidden, stream + ".mlp.2"));
+  }
+
+  private static double[] gate(double[] x, double[] gate, double[] branch) {
+    double[] out = x.clone();
+    for (int i = 0; i < out.length; i++) {
+      out[i] += gate[i] * branch[i];
+    }
+    return out;
+  }
+
+  private static double[] modulate(double[] x, double[] shift, double[] scale) {
+    double mean = 0;
+    double squares = 0;
+    for (double value : x) {
+      mean += value / x.length;
+    }
+    for (double value : x) {
+      squares += (value - mean) * (value - mean) / x.length;
+    }
+    double[] out = new double[x.length];
+    for (int i = 0; i < x.length; i++) {
+      out[i] = (x[i] - mean) / Math.sqrt(squares + EPS) * (1 + scale[i]) + shift[i];
+    }
+    return out;
+  }
+
+  private static void normHeads(double[] x, float[] weight) {
+    for (int from = 0; from < x.length; from += weight.length) {
+      double squares = 0;
+      for (int i = 0; i < weight.length; i++) {
+        squares += x[from + i] * x[from + i] / weight.length;
+      }
+      for (int i = 0; i < weight.length; i++) {
+        x[from + i] *= weight[i] / Math.sqrt(squares + EPS);
+      }
+    }
+  }
+
+  private double[] linear(double[] x, String name) {
+    float[] weight = values(name + ".weight");
+    float[] bias = values(name + ".bias");
+    double[] out = new double[bias.length];
+    for (int o = 0; o < out.length; o++) {
+      out[o] = bias[o];
+      for (int i = 0; i < x.length; i++) {
+        out[o] += weight[o * x.length + i] * x[i];
+      }
+    }
+    return out;
+  }
+
+  private static double[] silu(double[] x) {
+    double[] out = new double[x.length];
+    for (int i = 0; i < x.length; i++) {
+      out[i] = x[i] / (1 + Math.exp(-x[i]));
+    }
+    return out;
+  }
+
+  private static double[][] chunks(double[] x, int count) {
+    double[][] chunks = new double[count][x.length / count];
+    for (int i = 0; i < x.length; i++) {
+      chunks[i / (x.length / count)][i % (x.length / count)] = x[i];
+    }
+    return chunks;
+  }
+
+  private float[] values(String name) {
+    return Objects.requireNonNull(weights.tensors().get(name), name);
+  }
+}

@@ -1,0 +1,48 @@
+package io.flowloop.reward;
+
+import io.flowloop.engine.RgbImage;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import javax.imageio.IIOImage;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageWriteParam;
+import javax.imageio.ImageWriter;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
+
+/** How large an image is as a JPEG file. */
+final class JpegSize {
+
+  private static final float QUALITY = 0.95f;
+
+  private JpegSize() {}
+
+  /** The size in kB of 1000 bytes, at quality 95. */
+  static double kilobytes(RgbImage image) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    ImageWriter writer = ImageIO.getImageWritersByFormatName("jpeg").next();
+    try (MemoryCacheImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
+      ImageWriteParam quality = writer.getDefaultWriteParam();
+      quality.setCompressionMode(ImageWriteParam.MODE_EXPLICIT);
+      quality.setCompressionQuality(QUALITY);
+      writer.setOutput(out);
+      writer.write(null, new IIOImage(buffered(image), null, null), quality);
+    } finally {
+      writer.dispose();
+    }
+    return bytes.size() / 1000.0;
+  }
+
+  private static BufferedImage buffered(RgbImage image) {
+    BufferedImage buffered =
+        new BufferedImage(image.width(), image.height(), BufferedImage.TYPE_INT_RGB);
+    for (int y = 0; y < image.height(); y++) {
+      for (int x = 0; x < image.width(); x++) {
+        int rgb =
+            image.channel(x, y, 0) << 16 | image.channel(x, y, 1) << 8 | image.channel(x, y, 2);
+        buffered.setRGB(x, y, rgb);
+      }
+    }
+    return buffered;
+  }
+}

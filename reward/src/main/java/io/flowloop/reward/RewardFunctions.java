@@ -1,0 +1,141 @@
+package io.flowloop.reward;
+
+import static java.util.Comparator.comparingInt;
+
+import io.flowloop.engine.RgbImage;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/** The weighted sum of one or more {@link RewardFunction}s; threads may share it. */
+public final class RewardFunctions implements AutoCloseable {
+
+  private record Weighted(RewardFunction function, double weight) {}
+
+  private final List<Weighted> functions;
+
+  private RewardFunctions(List<Weighted> functions) {
+    this.functions = functions;
+  }
+
+  /** The names of all functions on the class path, sorted. */
+  public static Set<String> names() {
+    return onClassPath().keySet();
+  }
+
+  /**
+   * The sum of the named functions.
+   *
+   * @param weights what each function's score is multiplied by; 0 only reports the score
+   * @throws IllegalArgumentException for no function, an unknown name, or a weight that is not
+   *     finite
+   */
+  public static RewardFunctions of(Map<String, Double> weights) {
+    SortedMap<String, RewardFunction> known = onClassPath();
+    if (weights.isEmpty()) {
+      throw new IllegalArgumentException(
+          "reward functions: none (expected: a weight for at least one of %s)"
+              .formatted(String.join(", ", known.keySet())));
+    }
+    return new RewardFunctions(
+        weights.entrySet().stream()
+            .map(entry -> weighted(known, entry.getKey(), entry.getValue()))
+            .toList());
+  }
+
+  /**
+   * Scores an image with every function.
+   *
+   * @throws RewardException when one of them throws or answers NaN or an infinity
+   */
+  public Reward score(String prompt, RgbImage image) throws RewardException {
+    Map<String, Double> parts = new LinkedHashMap<>();
+    double total = 0;
+    for (Weighted weighted : functions) {
+      double part = part(weighted.function(), prompt, image);
+      parts.put(weighted.function().name(), part);
+      total += weighted.weight() * part;
+    }
+    return new Reward(finite("weighted sum of " + parts, total), parts);
+  }
+
+  /**
+   * Checks that every function can score a prompt.
+   *
+   * @throws IllegalArgumentException naming what is wrong with the prompt
+   */
+  public void checkPrompt(String prompt) {
+    functions.forEach(weighted -> weighted.function().checkPrompt(prompt));
+  }
+
+  /** Frees what the functions loaded. */
+  @Override
+  public void close() {
+    functions.forEach(weighted -> weighted.function().close());
+  }
+
+  private static SortedMap<String, RewardFunction> onClassPath() {
+    SortedMap<String, RewardFunction> known = new TreeMap<>();
+    for (RewardFunction function : ServiceLoader.load(RewardFunction.class)) {
+      RewardFunction other = known.put(function.name(), function);
+      if (other != null) {
+        throw new IllegalStateException(
+            "reward function %s: both %s and %s (expected: one class of that name on the class path)"
+                .formatted(
+                    function.name(), other.getClass().getName(), function.getClass().getName()));
+      }
+    }
+    return known;
+  }
+
+  private static Weighted weighted(
+      SortedMap<String, RewardFunction> known, String name, double weight) {
+    RewardFunction function = known.get(name);
+    if (function == null) {
+      throw new IllegalArgumentException(
+          "reward function: %s (expected: one of %s)%s"
+              .formatted(
+                  name, String.join(", ", known.keySet()), didYouMean(name, known.keySet())));
+    }
+    if (!Double.isFinite(weight)) {
+      throw new IllegalArgumentException(
+          "weight of reward function %s: %s (expected: a finite number)".formatted(name, weight));
+    }
+    return new Weighted(function, weight);
+  }
+
+  private static String didYouMean(String name, Set<String> known) {
+    return known.stream()
+        .filter(candidate -> EditDistance.between(name, candidate) <= candidate.length() / 2)
+        .min(comparingInt(candidate -> EditDistance.between(name, candidate)))
+        .map(nearest -> "; did you mean " + nearest + "?")
+        .orElse("");
+  }
+
+  private static double part(RewardFunction function, String prompt, RgbImage image)
+      throws RewardException {
+    String what = "reward function " + function.name();
+    try {
+      return finite(what, function.score(prompt, image));
+    } catch (RewardException e) {
+      throw e;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new RewardException(what + " was interrupted", e);
+    } catch (Exception | LinkageError e) {
+      // A class or native library missing beside a user's jar fails that function, not the process.
+      throw new RewardException(what + " failed: " + e, e);
+    }
+  }
+
+  private static double finite(String what, double value) throws RewardException {
+    if (!Double.isFinite(value)) {
+      throw new RewardException(what + ": " + value + " (expected: a finite number)");
+    }
+    return value;
+  }
+}

@@ -1,0 +1,108 @@
+package io.flowloop.reward;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import io.flowloop.engine.RgbImage;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class RewardFunctionsTest {
+
+  private static final RgbImage IMAGE = Pictures.plain(2, 2, 10);
+
+  @Test
+  void names_classPath_holdsBuiltInAndForeignFunctions() {
+    assertThat(RewardFunctions.names())
+        .containsExactly("jpegCompressibility", "jpegIncompressibility", "ocr", "prompted", "red");
+  }
+
+  @Test
+  void score_severalFunctions_isTheirWeightedSum() throws Exception {
+    Map<String, Double> weights = new LinkedHashMap<>();
+    weights.put("red", 0.5);
+    weights.put("prompted", -2.0);
+
+    Reward reward = RewardFunctions.of(weights).score("3", IMAGE);
+
+    assertThat(reward.total()).isEqualTo(0.5 * 10 - 2 * 3);
+    assertThat(reward.parts())
+        .containsExactly(Map.entry("red", 10.0), Map.entry("prompted", 3.0));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"NaN", "Infinity", "-Infinity"})
+  void score_notFinite_isAFailureThatNamesTheFunction(String answer) {
+    assertThatExceptionOfType(RewardException.class)
+        .isThrownBy(() -> prompted().score(answer, IMAGE))
+        .withMessage("reward function prompted: " + answer + " (expected: a finite number)");
+  }
+
+  @Test
+  void score_sumOutOfRange_isAFailure() {
+    RewardFunctions functions = RewardFunctions.of(Map.of("prompted", 10.0));
+
+    assertThatExceptionOfType(RewardException.class)
+        .isThrownBy(() -> functions.score("1e308", IMAGE))
+        .withMessageContaining("Infinity");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"checked", "unchecked", "unlinked"})
+  void score_functionThrows_isAFailureWithItsCause(String prompt) {
+    assertThatExceptionOfType(RewardException.class)
+        .isThrownBy(() -> prompted().score(prompt, IMAGE))
+        .withMessageStartingWith("reward function prompted failed: ")
+        .withMessageContaining("no model")
+        .satisfies(failure -> assertThat(failure.getCause()).hasMessage("no model"));
+  }
+
+  @Test
+  void score_interrupted_keepsTheInterrupt() {
+    assertThatExceptionOfType(RewardException.class)
+        .isThrownBy(() -> prompted().score("interrupted", IMAGE));
+
+    assertThat(Thread.interrupted()).isTrue();
+  }
+
+  @Test
+  void checkPrompt_oneFunctionRefuses_isRefused() {
+    assertThatExceptionOfType(IllegalArgumentException.class)
+        .isThrownBy(() -> RewardFunctions.of(Map.of("red", 1.0, "prompted", 1.0)).checkPrompt(" "))
+        .withMessageStartingWith("prompt: blank");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"ocrr, ocr", "jpegCompresibility, jpegCompressibility", "promted, prompted"})
+  void of_misspeltName_suggestsTheNearest(String name, String nearest) {
+    assertThatExceptionOfType(IllegalArgumentException.class)
+        .isThrownBy(() -> RewardFunctions.of(Map.of(name, 1.0)))
+        .withMessageStartingWith("reward function: " + name + " (expected: one of jpegCompress")
+        .withMessageEndingWith("did you mean " + nearest + "?");
+  }
+
+  @Test
+  void of_nameUnlikeAny_suggestsNone() {
+    assertThatExceptionOfType(IllegalArgumentException.class)
+        .isThrownBy(() -> RewardFunctions.of(Map.of("aesthetic", 1.0)))
+        .withMessageEndingWith("red)");
+  }
+
+  @Test
+  void of_noFunctionOrNoWeight_isAnError() {
+    assertThatExceptionOfType(IllegalArgumentException.class)
+        .isThrownBy(() -> RewardFunctions.of(Map.of()))
+        .withMessageContaining("at least one of");
+    assertThatExceptionOfType(IllegalArgumentException.class)
+        .isThrownBy(() -> RewardFunctions.of(Map.of("red", Double.NaN)))
+        .withMessageContaining("weight of reward function red: NaN");
+  }
+
+  private static RewardFunctions prompted() {
+    return RewardFunctions.of(Map.of("prompted", 1.0));
+  }
+}

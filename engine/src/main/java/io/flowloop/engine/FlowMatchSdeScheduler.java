@@ -136,14 +136,14 @@ public final class FlowMatchSdeScheduler {
         (1 + drift * (1 - sigma)) * dt,
         std,
         1 / (2 * std * std),
-        -Math.log(std) - 0.5 * Math.log(2 * Math.PI),
+        -StrictMath.log(std) - 0.5 * StrictMath.log(2 * Math.PI),
         s);
   }
 
   private Coefficients coefficientPreserving(int i) {
     double sigma = sigmas[i];
     double next = sigmas[i + 1];
-    double s = next * Math.sin(noiseLevel * Math.PI / 2);
+    double s = next * StrictMath.sin(noiseLevel * Math.PI / 2);
     double kept = Math.sqrt(Math.max(0, next * next - s * s));
     return new Coefficients((1 - next) + kept, kept * (1 - sigma) - (1 - next) * sigma, s, 1, 0, s);
   }

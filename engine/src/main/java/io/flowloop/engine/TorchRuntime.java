@@ -104,16 +104,13 @@ public final class TorchRuntime {
     return (PtNDManager) engine().newBaseManager(device);
   }
 
-  static void requireSameRelease(String jni, Optional<String> libtorch) {
-    libtorch.ifPresent(
-        found -> {
-          if (!found.equals(jni)) {
-            throw new EngineException(
-                "libtorch: %s (expected: %s, for which DJL's jni was built); install torch==%s or"
-                        .formatted(found, jni, jni)
-                    + " unset PYTORCH_LIBRARY_PATH");
-          }
-        });
+  static void requireSameRelease(String jni, String libtorch) {
+    if (!libtorch.equals(jni)) {
+      throw new EngineException(
+          "libtorch: %s (expected: %s, for which DJL's jni was built); install torch==%s or"
+                  .formatted(libtorch, jni, jni)
+              + " unset PYTORCH_LIBRARY_PATH");
+    }
   }
 
   /** The release DJL's jni was built for, from its jar. */
@@ -121,16 +118,22 @@ public final class TorchRuntime {
     return release(property("jnilib/pytorch.properties", "jni_version"));
   }
 
-  /** The release of the libtorch that will be loaded, where that can be told. */
-  static Optional<String> libtorchRelease(Optional<String> overridePath) {
+  /** The release of the libtorch that will be loaded: the bundled one, or that of a folder. */
+  static String libtorchRelease(Optional<String> overridePath) {
     if (overridePath.isEmpty()) {
-      return Optional.of(release(property("native/lib/pytorch.properties", "version")));
+      return release(property("native/lib/pytorch.properties", "version"));
     }
     Path folder = Path.of(overridePath.get()).toAbsolutePath();
     Path parent = Optional.ofNullable(folder.getParent()).orElse(folder);
     return firstMatch(parent.resolve("version.py"), PYTHON_VERSION)
         .or(() -> firstMatch(parent.resolve("build-version"), RELEASE))
-        .or(() -> environment("PYTORCH_VERSION").map(TorchRuntime::release));
+        .or(() -> environment("PYTORCH_VERSION").map(TorchRuntime::release))
+        .orElseThrow(
+            () ->
+                new EngineException(
+                    "PYTORCH_LIBRARY_PATH: %s (expected: a lib folder beside version.py or"
+                            .formatted(folder)
+                        + " build-version, or PYTORCH_VERSION set to its release)"));
   }
 
   private static Optional<String> firstMatch(Path file, Pattern pattern) {

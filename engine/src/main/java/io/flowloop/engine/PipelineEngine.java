@@ -46,8 +46,9 @@ public final class PipelineEngine implements DiffusionEngine {
       }
     } catch (ai.djl.engine.EngineException e) {
       throw new EngineException(
-          "forward failed on %s for prompt '%s', rows %s: %s"
-              .formatted(pipeline.device(), request.prompt(), request.seeds(), e.getMessage()),
+          "forward failed on %s for prompt '%s', rows %s: %s; if memory ran out, lower"
+                  .formatted(pipeline.device(), request.prompt(), request.seeds(), e.getMessage())
+              + " rollout.maxRowsPerForward (now %d)".formatted(maxRowsPerForward),
           e);
     }
     return samples;

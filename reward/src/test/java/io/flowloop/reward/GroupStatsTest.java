@@ -27,8 +27,7 @@ class GroupStatsTest {
   void byGroup_rowsInAnyOrder_keepsTheOrderOfFirstRows() {
     assertThat(GroupStats.byGroup(new double[] {5, 1, 7, 1}, new int[] {9, 4, 9, 4}))
         .containsExactly(
-            Map.entry(9, new GroupStats(2, 6, 1)),
-            Map.entry(4, new GroupStats(2, 1, 0)));
+            Map.entry(9, new GroupStats(2, 6, 1)), Map.entry(4, new GroupStats(2, 1, 0)));
   }
 
   @Test

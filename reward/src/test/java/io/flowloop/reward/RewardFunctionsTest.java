@@ -30,8 +30,7 @@ class RewardFunctionsTest {
     Reward reward = RewardFunctions.of(weights).score("3", IMAGE);
 
     assertThat(reward.total()).isEqualTo(0.5 * 10 - 2 * 3);
-    assertThat(reward.parts())
-        .containsExactly(Map.entry("red", 10.0), Map.entry("prompted", 3.0));
+    assertThat(reward.parts()).containsExactly(Map.entry("red", 10.0), Map.entry("prompted", 3.0));
   }
 
   @ParameterizedTest

@@ -1,0 +1,71 @@
+package io.flowloop.agentloop;
+
+import io.flowloop.config.Device;
+import io.flowloop.config.ModelConfig;
+import io.flowloop.engine.EngineException;
+import io.flowloop.engine.PipelineEngine;
+import io.flowloop.engine.TorchRuntime;
+import io.flowloop.engine.glyph.GlyphPipeline;
+import io.flowloop.engine.glyph.GlyphTokenizer;
+import io.flowloop.rollout.EngineFactory;
+
+/** From the model that a configuration names to engines that draw with it. */
+public final class Engines {
+
+  private Engines() {}
+
+  /**
+   * Engines of a model. With {@code model.device = auto} they are spread over the GPUs, if there
+   * are any.
+   *
+   * @param maxRowsPerForward most samples of one forward, 1 or more
+   * @throws EngineException if there is no such model
+   */
+  public static EngineFactory of(ModelConfig model, int maxRowsPerForward) {
+    requireGlyph(model);
+    return index ->
+        new PipelineEngine(GlyphPipeline.load(on(device(model, index), model)), maxRowsPerForward);
+  }
+
+  /**
+   * Checks that a model can draw a prompt.
+   *
+   * @throws IllegalArgumentException naming what is wrong with the prompt
+   * @throws EngineException if there is no such model
+   */
+  public static void checkPrompt(ModelConfig model, String prompt) {
+    requireGlyph(model);
+    GlyphTokenizer.digits(prompt);
+  }
+
+  /**
+   * Where one of several engines of a model runs; loads libtorch.
+   *
+   * @param engineIndex 0-based
+   */
+  public static Device device(ModelConfig model, int engineIndex) {
+    TorchRuntime.load(model.threads());
+    int gpus = TorchRuntime.gpus();
+    return switch (model.device()) {
+      case Device.Auto() -> gpus > 0 ? new Device.Gpu(engineIndex % gpus) : new Device.Cpu();
+      case Device.Cpu cpu -> cpu;
+      case Device.Gpu gpu -> gpu;
+    };
+  }
+
+  private static ModelConfig on(Device device, ModelConfig model) {
+    return new ModelConfig(
+        model.name(),
+        model.weights(),
+        device,
+        model.threads(),
+        model.imageHeight(),
+        model.imageWidth());
+  }
+
+  private static void requireGlyph(ModelConfig model) {
+    if (!model.name().equals("glyph")) {
+      throw new EngineException("model.name: " + model.name() + " (expected: glyph)");
+    }
+  }
+}

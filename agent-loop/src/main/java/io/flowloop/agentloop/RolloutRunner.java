@@ -1,0 +1,198 @@
+package io.flowloop.agentloop;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import io.flowloop.config.RewardConfig;
+import io.flowloop.config.RolloutConfig;
+import io.flowloop.config.SamplerConfig;
+import io.flowloop.reward.RewardFunctions;
+import io.flowloop.rollout.EngineFactory;
+import io.flowloop.rollout.EngineRouter;
+import io.flowloop.rollout.RolloutBatch;
+import io.flowloop.rollout.RolloutException;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.actor.typed.javadsl.AskPattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Rollouts from a plain Java program: engines, workers and reward threads that stay up between
+ * calls, in an actor system of their own without a port.
+ *
+ * <pre>{@code
+ * try (RolloutRunner runner = RolloutRunner.start(rollout, sampler, reward, index -> engine())) {
+ *   RolloutBatch batch = runner.run(List.of("a sign that says \"7382\""), 0, RolloutListener.NONE);
+ * }
+ * }</pre>
+ *
+ * <p>Thread-safe. Rollouts that run at the same time share the engines.
+ */
+public final class RolloutRunner implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(RolloutRunner.class);
+
+  private final ActorSystem<TrainerActor.Command> system;
+  private final Consumer<String> promptCheck;
+  private final Duration longestForward;
+  private final CompletableFuture<Void> ended;
+  private final Set<TrainerActor.Rollout> pending = ConcurrentHashMap.newKeySet();
+
+  private RolloutRunner(
+      TrainerActor.Means means, Consumer<String> promptCheck, Runnable afterwards) {
+    this.promptCheck = promptCheck;
+    this.longestForward = means.rollout().requestTimeout();
+    this.system =
+        ActorSystem.create(TrainerActor.create(means), "flowloop", settings(longestForward));
+    this.ended =
+        system
+            .getWhenTerminated()
+            .thenRun(this::failPending)
+            .thenRun(afterwards)
+            .toCompletableFuture();
+  }
+
+  /**
+   * A runner whose engines are being created; a first rollout waits for them, and fails if one of
+   * them cannot be.
+   *
+   * @throws IllegalArgumentException if a setting makes no sense, or a reward function or agent
+   *     loop is not known
+   */
+  public static RolloutRunner start(
+      RolloutConfig rollout, SamplerConfig sampler, RewardConfig reward, EngineFactory engines) {
+    Map<String, Double> weights = new LinkedHashMap<>();
+    reward.functions().forEach((name, function) -> weights.put(name, function.weight()));
+    AgentLoop agentLoop = AgentLoops.byName(rollout.agentLoop());
+    RewardFunctions functions = RewardFunctions.of(weights);
+    return start(
+        new TrainerActor.Means(rollout, sampler, reward, agentLoop, engines, functions::score),
+        functions::checkPrompt,
+        functions::close);
+  }
+
+  /** A runner with any rewards; {@code afterwards} runs when nothing of them runs any more. */
+  static RolloutRunner start(
+      TrainerActor.Means means, Consumer<String> promptCheck, Runnable afterwards) {
+    checkPositive("rollout.n", means.rollout().n());
+    checkPositive("rollout.engines", means.rollout().engines());
+    checkPositive("rollout.workers", means.rollout().workers());
+    checkPositive("reward.concurrency", means.reward().concurrency());
+    var _ = SdeWindows.sampling(means.sampler(), 0); // refuses a window outside the walk
+    return new RolloutRunner(means, promptCheck, afterwards);
+  }
+
+  private static void checkPositive(String key, int value) {
+    if (value < 1) {
+      throw new IllegalArgumentException("%s: %d (expected: 1 or more)".formatted(key, value));
+    }
+  }
+
+  /** System properties still win; an application.conf of the host is for the host's own actors. */
+  private static Config settings(Duration longestForward) {
+    return ConfigFactory.load(
+        ConfigFactory.parseString(
+            """
+            pekko {
+              actor.provider = local
+              # On JDK 25 a pool with the default of 1 may starve (apache/pekko#2870).
+              actor.default-dispatcher.fork-join-executor.minimum-runnable = -1
+              # A hung engine must not keep its host alive, and a dying one must not end it.
+              daemonic = on
+              jvm-exit-on-fatal-error = off
+              # Answers to a rollout that was given up are no news.
+              log-dead-letters = off
+              # An engine is freed when its forward has ended.
+              coordinated-shutdown.phases.actor-system-terminate.timeout = %d ms
+            }
+            """
+                .formatted(longestForward.toMillis())));
+  }
+
+  /**
+   * Draws and rewards n samples of each prompt, and waits for them.
+   *
+   * @param step the training step, 0-based; with the run's seed it decides all noise
+   * @param listener hears of every sample as it comes
+   * @throws IllegalArgumentException if there is no prompt, or a reward function refuses one
+   * @throws RolloutException if the rollout fails, is interrupted, or the runner is closed
+   */
+  public RolloutBatch run(List<String> prompts, int step, RolloutListener listener) {
+    CompletableFuture<RolloutBatch> result = begin(prompts, step, listener);
+    try {
+      return result.get();
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof RolloutException failure
+          ? failure
+          : new IllegalStateException(e);
+    } catch (InterruptedException e) {
+      result.cancel(false);
+      Thread.currentThread().interrupt();
+      throw new RolloutException("step " + step + ": interrupted");
+    }
+  }
+
+  /** {@link #run} without the waiting; a failure is the stage's {@link RolloutException}. */
+  public CompletionStage<RolloutBatch> runAsync(
+      List<String> prompts, int step, RolloutListener listener) {
+    // What callers append must not run on an actor's thread.
+    return begin(prompts, step, listener).whenCompleteAsync((_, _) -> {});
+  }
+
+  private CompletableFuture<RolloutBatch> begin(
+      List<String> prompts, int step, RolloutListener listener) {
+    if (prompts.isEmpty()) {
+      throw new IllegalArgumentException("prompts: [] (expected: at least one)");
+    }
+    prompts.forEach(promptCheck);
+    TrainerActor.Rollout order =
+        new TrainerActor.Rollout(step, List.copyOf(prompts), listener, new CompletableFuture<>());
+    pending.add(order);
+    var _ = order.result().whenComplete((_, _) -> pending.remove(order));
+    system.tell(order);
+    if (system.getWhenTerminated().toCompletableFuture().isDone()) {
+      failPending();
+    }
+    return order.result();
+  }
+
+  /** An order that the actor system did not live to read would wait for ever. */
+  private void failPending() {
+    RolloutException closed = new RolloutException("the runner is closed");
+    pending.forEach(order -> order.result().completeExceptionally(closed));
+  }
+
+  /** The state of the engines' leases. */
+  CompletionStage<EngineRouter.Stats> stats() {
+    return AskPattern.ask(system, TrainerActor.GetStats::new, longestForward, system.scheduler());
+  }
+
+  /**
+   * Ends running rollouts, lets each engine end its forward, and frees the engines. What still runs
+   * after {@code rollout.requestTimeout} is left behind, with a warning.
+   */
+  @Override
+  public void close() {
+    system.terminate();
+    try {
+      ended.get(longestForward.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      LOG.warn("an engine or a reward still runs after {}; it is not freed", longestForward);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("the actor system did not end well", e.getCause());
+    }
+  }
+}

@@ -1,0 +1,86 @@
+package io.flowloop.agentloop;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flowloop.engine.Sampling;
+import io.flowloop.rollout.EngineRouter;
+import io.flowloop.rollout.RewardPool;
+import io.flowloop.rollout.RolloutGroup;
+import io.flowloop.rollout.RolloutRow;
+import io.flowloop.rollout.RolloutRows;
+import io.flowloop.rollout.ToyEngines;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
+import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
+
+class AgentLoopWorkerTest {
+
+  private static final ActorTestKit KIT = ActorTestKit.create();
+  private static final Duration TIMEOUT = Duration.ofSeconds(20);
+  private static final List<RolloutRow> ROWS =
+      RolloutRows.repeatInterleaved(List.of("a", "b", "c"), 4, 42, 0);
+
+  private final ToyEngines engines = new ToyEngines();
+  private final TestProbe<AgentLoopWorker.Event> rollout = KIT.createTestProbe();
+
+  @AfterAll
+  static void shutdown() {
+    KIT.shutdownTestKit();
+  }
+
+  @Test
+  void begin_shuffledRows_runsThemSinglySaysSoAndGathersThemInRowOrder() {
+    List<RolloutRow> shuffled = new ArrayList<>(ROWS);
+    Collections.shuffle(shuffled, new Random(1));
+
+    AgentLoopWorker.Finished finished = finished(shuffled, ROWS.size());
+
+    assertThat(engines.drawn()).allMatch(drawn -> drawn.request().rows() == 1);
+    assertThat(finished.batching().rowsBatched()).isZero();
+    assertThat(finished.batching().reasons())
+        .containsExactlyInAnyOrder(
+            "the rows of group 0 are not adjacent",
+            "the rows of group 1 are not adjacent",
+            "the rows of group 2 are not adjacent");
+    assertThat(rows(finished)).isEqualTo(IntStream.range(0, 12).boxed().toList());
+  }
+
+  @Test
+  void begin_rowsInOrder_makesOneRequestAGroup() {
+    AgentLoopWorker.Finished finished = finished(ROWS, 3);
+
+    assertThat(finished.batching()).hasToString("batched 12/12 rows in 3 requests");
+    assertThat(rows(finished)).isEqualTo(IntStream.range(0, 12).boxed().toList());
+  }
+
+  private AgentLoopWorker.Finished finished(List<RolloutRow> rows, int requests) {
+    ActorRef<EngineRouter.Command> router = KIT.spawn(EngineRouter.create(engines, 2, TIMEOUT));
+    ActorRef<RewardPool.Command> rewards =
+        KIT.spawn(RewardPool.create(ToyEngines::brightness, 2, TIMEOUT));
+    AgentLoopWorker.Means means =
+        new AgentLoopWorker.Means(
+            new DiffusionSingleTurn(), true, Sampling.ode(2), router, rewards);
+    KIT.spawn(AgentLoopWorker.create(rows, means, rollout.ref())).tell(new AgentLoopWorker.Begin());
+    for (int i = 0; i < requests; i++) {
+      rollout.expectMessageClass(AgentLoopWorker.Rewarded.class);
+    }
+    return rollout.expectMessageClass(AgentLoopWorker.Finished.class);
+  }
+
+  private static List<Integer> rows(AgentLoopWorker.Finished finished) {
+    return finished.groups().stream()
+        .sorted(Comparator.comparingInt(RolloutGroup::index))
+        .flatMap(group -> group.samples().stream())
+        .map(sample -> sample.row().index())
+        .toList();
+  }
+}

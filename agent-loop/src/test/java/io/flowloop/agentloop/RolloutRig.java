@@ -1,0 +1,108 @@
+package io.flowloop.agentloop;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.flowloop.config.OnFailure;
+import io.flowloop.config.RewardConfig;
+import io.flowloop.config.RolloutConfig;
+import io.flowloop.config.SamplerConfig;
+import io.flowloop.config.SdeType;
+import io.flowloop.rollout.EngineFactory;
+import io.flowloop.rollout.EngineRouter;
+import io.flowloop.rollout.RewardScorer;
+import io.flowloop.rollout.RolloutBatch;
+import io.flowloop.rollout.RolloutException;
+import io.flowloop.rollout.ToyEngines;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.CountDownLatch;
+
+/** Runners over toy engines: five prompts, four rows each; a test changes what it is about. */
+final class RolloutRig implements AutoCloseable {
+
+  static final List<String> PROMPTS = List.of("a", "b", "c", "d", "e");
+  static final int N = 4;
+  static final int ROWS = 20;
+
+  final ToyEngines engines = new ToyEngines();
+
+  /** Opened at the end, so that whatever waits for it ends. */
+  final CountDownLatch gate = new CountDownLatch(1);
+
+  boolean enableBatchedDiffusion = true;
+  int engineCount = 1;
+  int workers = 2;
+  Duration requestTimeout = Duration.ofSeconds(20);
+  Duration rewardTimeout = Duration.ofSeconds(20);
+  OnFailure onFailure = OnFailure.FAIL_RUN;
+  RewardScorer scorer = ToyEngines::brightness;
+  AgentLoop agentLoop = new DiffusionSingleTurn();
+  EngineFactory factory = engines;
+
+  private final List<RolloutRunner> runners = new ArrayList<>();
+
+  RolloutRunner start() {
+    RolloutRunner runner = RolloutRunner.start(means(), _ -> {}, () -> {});
+    runners.add(runner);
+    return runner;
+  }
+
+  TrainerActor.Means means() {
+    return new TrainerActor.Means(
+        new RolloutConfig(
+            N, enableBatchedDiffusion, 42, engineCount, workers, 64, requestTimeout, "unused"),
+        new SamplerConfig(3, 1, SdeType.SDE, 0.7, OptionalInt.empty(), Optional.empty()),
+        new RewardConfig(Map.of(), 2, rewardTimeout, onFailure),
+        agentLoop,
+        factory,
+        scorer);
+  }
+
+  /** One rollout of a new runner. */
+  RolloutBatch run() {
+    return run(start());
+  }
+
+  static RolloutBatch run(RolloutRunner runner) {
+    RolloutBatch batch = runner.run(PROMPTS, 0, RolloutListener.NONE);
+    assertIdle(runner);
+    return batch;
+  }
+
+  /** A rollout that fails with this and leaves no lease behind. */
+  static void assertFails(RolloutRunner runner, String messagePattern) {
+    assertThatThrownBy(() -> runner.run(PROMPTS, 0, RolloutListener.NONE))
+        .isInstanceOf(RolloutException.class)
+        .hasMessageMatching(messagePattern);
+    assertIdle(runner);
+  }
+
+  /** No request waits and no engine has one, as soon as running forwards have ended. */
+  static void assertIdle(RolloutRunner runner) {
+    long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+    EngineRouter.Stats stats = runner.stats().toCompletableFuture().join();
+    while (isBusy(stats) && System.nanoTime() < deadline) {
+      stats = runner.stats().toCompletableFuture().join();
+    }
+    assertThat(stats.waiting()).isZero();
+    assertThat(stats.leases()).containsOnly(0);
+    assertThat(stats.samplesOutstanding()).containsOnly(0);
+  }
+
+  private static boolean isBusy(EngineRouter.Stats stats) {
+    return stats.waiting() > 0 || stats.leases().stream().anyMatch(leases -> leases > 0);
+  }
+
+  /** Opens the gate, closes every runner and checks that every engine was closed. */
+  @Override
+  public void close() {
+    gate.countDown();
+    runners.forEach(RolloutRunner::close);
+    assertThat(engines.open()).isZero();
+  }
+}

@@ -1,0 +1,102 @@
+package io.flowloop.rollout;
+
+import io.flowloop.engine.DiffusionEngine;
+import io.flowloop.engine.EngineException;
+import io.flowloop.engine.RolloutRequest;
+import io.flowloop.engine.RowSeed;
+import io.flowloop.engine.Sample;
+import java.util.List;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.DispatcherSelector;
+import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.PreRestart;
+import org.apache.pekko.actor.typed.Signal;
+import org.apache.pekko.actor.typed.javadsl.AbstractMatchingBehavior;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+
+/**
+ * The actor that owns a {@link DiffusionEngine} and its thread: creates it, runs it and closes it
+ * there, one request after the other. It answers nothing while a forward runs.
+ *
+ * <p>An exception is the request's failure. An {@link Error} is the engine's end, as it is when the
+ * engine cannot be created.
+ */
+final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Generate> {
+
+  /** One thread for each runner, never given up; see reference.conf. */
+  static final DispatcherSelector DISPATCHER =
+      DispatcherSelector.fromConfig("flowloop.engine-dispatcher");
+
+  static Behavior<EngineActor.Generate> create(
+      int index, EngineFactory factory, ActorRef<EngineActor.Command> front) {
+    return Behaviors.setup(
+        context -> {
+          DiffusionEngine engine;
+          try {
+            engine = factory.create(index);
+          } catch (Throwable e) {
+            // Errors too: without its native library an engine must end the run, not the JVM.
+            front.tell(gone(index, "could not start", e));
+            return Behaviors.stopped();
+          }
+          front.tell(new EngineActor.Ran(new EngineActor.Started(index)));
+          return new EngineRunner(context, index, engine, front);
+        });
+  }
+
+  private final int index;
+  private final DiffusionEngine engine;
+  private final ActorRef<EngineActor.Command> front;
+
+  private EngineRunner(
+      ActorContext<EngineActor.Generate> context,
+      int index,
+      DiffusionEngine engine,
+      ActorRef<EngineActor.Command> front) {
+    super(context);
+    this.index = index;
+    this.engine = engine;
+    this.front = front;
+  }
+
+  @Override
+  public Behavior<EngineActor.Generate> onMessage(EngineActor.Generate order) {
+    try {
+      List<Sample> samples = engine.generate(order.request());
+      checkAnswers(order.request(), samples);
+      front.tell(new EngineActor.Ran(new EngineActor.Generated(index, order.lease(), samples)));
+    } catch (RuntimeException e) {
+      front.tell(new EngineActor.Ran(new EngineActor.Failed(index, order.lease(), e)));
+    } catch (Error e) {
+      front.tell(gone(index, "died", e));
+      return Behaviors.stopped();
+    }
+    return this;
+  }
+
+  private void checkAnswers(RolloutRequest request, List<Sample> samples) {
+    List<RowSeed> drawn = samples.stream().map(Sample::row).toList();
+    if (!drawn.equals(request.seeds())) {
+      throw new EngineException(
+          "engine %d drew %s (expected: one sample for each of %s)"
+              .formatted(index, drawn, request.seeds()));
+    }
+  }
+
+  private static EngineActor.Command gone(int index, String how, Throwable cause) {
+    String what = cause instanceof EngineException ? cause.getMessage() : cause.toString();
+    return new EngineActor.Ran(
+        new EngineActor.Gone(
+            index, new EngineException("engine %d %s: %s".formatted(index, how, what), cause)));
+  }
+
+  @Override
+  public Behavior<EngineActor.Generate> onSignal(Signal signal) {
+    if (signal instanceof PostStop || signal instanceof PreRestart) {
+      engine.close();
+    }
+    return this;
+  }
+}

@@ -1,0 +1,105 @@
+package io.flowloop.rollout;
+
+import io.flowloop.engine.Sample;
+import io.flowloop.reward.Reward;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.javadsl.AbstractMatchingBehavior;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+
+/**
+ * Turns the k samples of one request into k rewarded samples, answers once and stops. A reward that
+ * fails is tried once more; after that it fails the request.
+ */
+public final class PostprocessActor extends AbstractMatchingBehavior<PostprocessActor.Command> {
+
+  public sealed interface Command {}
+
+  private record FromRewards(RewardPool.Reply reply) implements Command {}
+
+  public sealed interface Reply {}
+
+  /** All samples of the request, in its order. */
+  public record Rewarded(List<RewardedSample> samples) implements Reply {}
+
+  /** The row whose reward failed twice, and how the second time. */
+  public record Failed(RolloutRow row, Throwable cause) implements Reply {}
+
+  /**
+   * An actor that begins at once.
+   *
+   * @param rows the rows of the request, with the prompts that rewards are asked about
+   * @param samples one for each row
+   */
+  public static Behavior<Command> create(
+      List<RolloutRow> rows,
+      List<Sample> samples,
+      ActorRef<RewardPool.Command> rewards,
+      ActorRef<Reply> replyTo) {
+    return Behaviors.setup(
+        context -> new PostprocessActor(context, rows, samples, rewards, replyTo));
+  }
+
+  private final List<RolloutRow> rows;
+  private final List<Sample> samples;
+  private final ActorRef<RewardPool.Command> rewards;
+  private final ActorRef<RewardPool.Reply> answers;
+  private final ActorRef<Reply> replyTo;
+  private final SortedMap<Integer, RewardedSample> scored = new TreeMap<>();
+  private final Set<Integer> retried = new HashSet<>();
+
+  private PostprocessActor(
+      ActorContext<Command> context,
+      List<RolloutRow> rows,
+      List<Sample> samples,
+      ActorRef<RewardPool.Command> rewards,
+      ActorRef<Reply> replyTo) {
+    super(context);
+    this.rows = rows;
+    this.samples = samples;
+    this.rewards = rewards;
+    this.replyTo = replyTo;
+    this.answers = context.messageAdapter(RewardPool.Reply.class, FromRewards::new);
+    IntStream.range(0, rows.size()).forEach(this::score);
+  }
+
+  private void score(int sample) {
+    rewards.tell(
+        new RewardPool.Score(
+            sample, rows.get(sample).prompt(), samples.get(sample).image(), answers));
+  }
+
+  @Override
+  public Behavior<Command> onMessage(Command command) {
+    return switch (command) {
+      case FromRewards(RewardPool.Scored(int sample, Reward reward)) -> onScored(sample, reward);
+      case FromRewards(RewardPool.Failed(int sample, Throwable cause)) -> onFailed(sample, cause);
+    };
+  }
+
+  private Behavior<Command> onScored(int sample, Reward reward) {
+    scored.put(sample, new RewardedSample(rows.get(sample), samples.get(sample), reward, Map.of()));
+    if (scored.size() < rows.size()) {
+      return this;
+    }
+    replyTo.tell(new Rewarded(List.copyOf(scored.values())));
+    return Behaviors.stopped();
+  }
+
+  private Behavior<Command> onFailed(int sample, Throwable cause) {
+    if (retried.add(sample)) {
+      score(sample);
+      return this;
+    }
+    replyTo.tell(new Failed(rows.get(sample), cause));
+    return Behaviors.stopped();
+  }
+}

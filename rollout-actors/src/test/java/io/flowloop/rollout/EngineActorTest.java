@@ -1,0 +1,94 @@
+package io.flowloop.rollout;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flowloop.engine.EngineException;
+import io.flowloop.engine.RolloutRequest;
+import io.flowloop.engine.Sampling;
+import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
+import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
+
+class EngineActorTest {
+
+  private static final ActorTestKit KIT = ActorTestKit.create();
+  private static final RolloutRequest REQUEST = RolloutRequest.of("a", Sampling.ode(2), 1, 2);
+
+  private final ToyEngines engines = new ToyEngines();
+  private final TestProbe<EngineActor.Event> router = KIT.createTestProbe();
+
+  @AfterAll
+  static void shutdown() {
+    KIT.shutdownTestKit();
+  }
+
+  @Test
+  void create_engineStarts_saysSoBeforeAnyResult() {
+    ActorRef<EngineActor.Command> engine = spawn(engines);
+    engine.tell(new EngineActor.Generate(7, REQUEST));
+
+    router.expectMessage(new EngineActor.Started(3));
+    EngineActor.Generated done = router.expectMessageClass(EngineActor.Generated.class);
+    assertThat(done.engine()).isEqualTo(3);
+    assertThat(done.lease()).isEqualTo(7);
+    assertThat(done.samples()).hasSize(2);
+  }
+
+  @Test
+  void create_engineCannotStart_saysWhyAndStops() {
+    ActorRef<EngineActor.Command> engine =
+        spawn(
+            _ -> {
+              throw new EngineException("weights.safetensors is truncated");
+            });
+
+    assertThat(router.expectMessageClass(EngineActor.Gone.class).cause())
+        .hasMessage("engine 3 could not start: weights.safetensors is truncated");
+    router.expectTerminated(engine);
+  }
+
+  @Test
+  void generate_engineDies_saysWhyClosesItAndStops() {
+    engines.before(
+        _ -> {
+          throw new OutOfMemoryError("heap");
+        });
+    ActorRef<EngineActor.Command> engine = spawn(engines);
+    router.expectMessageClass(EngineActor.Started.class);
+    engine.tell(new EngineActor.Generate(1, REQUEST));
+
+    assertThat(router.expectMessageClass(EngineActor.Gone.class).cause())
+        .hasMessage("engine 3 died: java.lang.OutOfMemoryError: heap");
+    router.expectTerminated(engine);
+    assertThat(engines.open()).isZero();
+  }
+
+  @Test
+  void generate_severalRequests_drawsThemInTheirOrder() {
+    ActorRef<EngineActor.Command> engine = spawn(engines);
+    router.expectMessageClass(EngineActor.Started.class);
+    for (int lease = 1; lease <= 3; lease++) {
+      engine.tell(new EngineActor.Generate(lease, REQUEST));
+    }
+
+    for (int lease = 1; lease <= 3; lease++) {
+      assertThat(router.expectMessageClass(EngineActor.Generated.class).lease()).isEqualTo(lease);
+    }
+  }
+
+  @Test
+  void stop_idleEngine_closesItOnItsThread() {
+    ActorRef<EngineActor.Command> engine = spawn(engines);
+    router.expectMessageClass(EngineActor.Started.class);
+
+    KIT.stop(engine);
+
+    assertThat(engines.open()).isZero();
+  }
+
+  private ActorRef<EngineActor.Command> spawn(EngineFactory factory) {
+    return KIT.spawn(EngineActor.create(3, factory, router.ref()));
+  }
+}

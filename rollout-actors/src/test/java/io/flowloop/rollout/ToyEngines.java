@@ -1,0 +1,159 @@
+package io.flowloop.rollout;
+
+import io.flowloop.engine.DiffusionEngine;
+import io.flowloop.engine.PromptEmbedding;
+import io.flowloop.engine.RgbImage;
+import io.flowloop.engine.RolloutRequest;
+import io.flowloop.engine.RowSeed;
+import io.flowloop.engine.Sample;
+import io.flowloop.engine.SampleTimings;
+import io.flowloop.engine.Sampling;
+import io.flowloop.engine.Trajectory;
+import io.flowloop.reward.Reward;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.Random;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+
+/**
+ * Engines without a model: a sample is a pure function of its prompt, its seed and the sampling.
+ * Each refuses to be used off its own thread, and does first what {@link #before} was given.
+ */
+public final class ToyEngines implements EngineFactory {
+
+  /** A request that an engine began. */
+  public record Drawn(int engine, RolloutRequest request) {}
+
+  private static final int PIXELS = 4;
+
+  private final Queue<Drawn> drawn = new ConcurrentLinkedQueue<>();
+  private final AtomicInteger open = new AtomicInteger();
+  private volatile Consumer<Drawn> before = _ -> {};
+
+  /** What every engine does before it draws: wait, throw, or nothing. */
+  public ToyEngines before(Consumer<Drawn> action) {
+    before = action;
+    return this;
+  }
+
+  /** Every request begun, in that order. */
+  public List<Drawn> drawn() {
+    return List.copyOf(drawn);
+  }
+
+  /** Engines created and not closed. */
+  public int open() {
+    return open.get();
+  }
+
+  /** A reward that depends on the image alone: its mean brightness, 0 to 1. */
+  public static Reward brightness(String prompt, RgbImage image) {
+    double sum = 0;
+    for (byte value : image.rgb()) {
+      sum += Byte.toUnsignedInt(value);
+    }
+    double mean = sum / image.rgb().length / 255;
+    return new Reward(mean, Map.of("brightness", mean));
+  }
+
+  /** Waits, but not for ever. */
+  public static void await(CountDownLatch latch) {
+    try {
+      if (!latch.await(20, TimeUnit.SECONDS)) {
+        throw new IllegalStateException("waited 20 s for nothing");
+      }
+    } catch (InterruptedException e) {
+      throw new IllegalStateException("interrupted", e);
+    }
+  }
+
+  @Override
+  public DiffusionEngine create(int engineIndex) {
+    open.incrementAndGet();
+    return new ToyEngine(engineIndex);
+  }
+
+  private final class ToyEngine implements DiffusionEngine {
+
+    private final int index;
+    private final Thread owner = Thread.currentThread();
+
+    ToyEngine(int index) {
+      this.index = index;
+    }
+
+    @Override
+    public List<Sample> generate(RolloutRequest request) {
+      checkThread();
+      Drawn now = new Drawn(index, request);
+      drawn.add(now);
+      before.accept(now);
+      return request.seeds().stream().map(seed -> sample(request, seed)).toList();
+    }
+
+    @Override
+    public long policyVersion() {
+      return 0;
+    }
+
+    @Override
+    public void close() {
+      checkThread();
+      open.decrementAndGet();
+    }
+
+    private void checkThread() {
+      if (Thread.currentThread() != owner) {
+        throw new IllegalStateException("engine used off its thread");
+      }
+    }
+  }
+
+  private static Sample sample(RolloutRequest request, RowSeed seed) {
+    Sampling sampling = request.sampling();
+    Random random =
+        new Random(seed.seed() ^ request.prompt().hashCode() ^ sampling.toString().hashCode());
+    byte[] rgb = new byte[PIXELS * PIXELS * 3];
+    random.nextBytes(rgb);
+    return new Sample(
+        seed,
+        new RgbImage(PIXELS, PIXELS, rgb),
+        trajectory(sampling, random),
+        new PromptEmbedding(new float[1], new boolean[1], 1),
+        0,
+        new SampleTimings(
+            request.rows(),
+            sampling.numInferenceSteps(),
+            Duration.ZERO,
+            Duration.ZERO,
+            Duration.ZERO));
+  }
+
+  private static Trajectory trajectory(Sampling sampling, Random random) {
+    int window = sampling.sdeWindow().size();
+    float[][] latents = new float[window == 0 ? 0 : window + 1][];
+    for (int i = 0; i < latents.length; i++) {
+      latents[i] = numbers(PIXELS, random);
+    }
+    return new Trajectory(
+        latents,
+        numbers(PIXELS, random),
+        numbers(sampling.numInferenceSteps() + 1, random),
+        sampling.sdeWindow(),
+        numbers(window, random));
+  }
+
+  private static float[] numbers(int count, Random random) {
+    float[] numbers = new float[count];
+    for (int i = 0; i < count; i++) {
+      numbers[i] = random.nextFloat();
+    }
+    return numbers;
+  }
+}

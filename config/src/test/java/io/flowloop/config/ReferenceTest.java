@@ -51,7 +51,7 @@ class ReferenceTest {
                     OnFailure.FAIL_RUN),
                 new OutputConfig(Path.of("out/rollout")),
                 new PretrainConfig(
-                    6000, 128, 1e-3, 200, 1e-4, 0.999, 0.1, 1, 500, 500, Path.of("out/pretrain"))));
+                    5000, 128, 1e-3, 200, 1e-4, 0.999, 0.1, 1, 250, 250, Path.of("out/pretrain"))));
   }
 
   private void collect(String at, ConfigObject object) {

@@ -1,0 +1,70 @@
+package io.flowloop.agentloop.cli;
+
+import ai.djl.engine.Engine;
+import com.sun.management.OperatingSystemMXBean;
+import io.flowloop.agentloop.Engines;
+import io.flowloop.config.ModelConfig;
+import io.flowloop.engine.TorchRuntime;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/** What flowloop runs on: facts by name, for reports. */
+final class Machine {
+
+  private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
+
+  private Machine() {}
+
+  /** The facts that decide how fast a rollout of {@code model} is; loads libtorch. */
+  static Map<String, String> facts(ModelConfig model) {
+    Map<String, String> facts = new LinkedHashMap<>();
+    facts.put("java", java());
+    facts.put("os", os());
+    facts.put("cpu", cpu());
+    facts.put("cores", Integer.toString(Runtime.getRuntime().availableProcessors()));
+    facts.put("device", Engines.device(model, 0).toString());
+    facts.put("djl", Engine.getDjlVersion());
+    facts.put("libtorch", TorchRuntime.version());
+    facts.put("threads", Integer.toString(TorchRuntime.threads()));
+    return facts;
+  }
+
+  static String java() {
+    return System.getProperty("java.runtime.version") + ", " + System.getProperty("java.vendor");
+  }
+
+  static String os() {
+    return "%s %s, %s"
+        .formatted(
+            System.getProperty("os.name"),
+            System.getProperty("os.version"),
+            System.getProperty("os.arch"));
+  }
+
+  /** The processor's model where the system tells it in a file, else its architecture. */
+  static String cpu() {
+    try (Stream<String> lines = Files.lines(CPU_INFO)) {
+      return lines
+          .filter(line -> line.startsWith("model name"))
+          .map(line -> line.substring(line.indexOf(':') + 1).strip())
+          .findFirst()
+          .orElseGet(() -> System.getProperty("os.arch"));
+    } catch (IOException e) {
+      return System.getProperty("os.arch");
+    }
+  }
+
+  static String memory() {
+    OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+    return "%s, %s of it free; Java's heap at most %s"
+        .formatted(
+            Units.bytes(system.getTotalMemorySize()),
+            Units.bytes(system.getFreeMemorySize()),
+            Units.bytes(Runtime.getRuntime().maxMemory()));
+  }
+}

@@ -1,0 +1,39 @@
+package io.flowloop.agentloop.cli;
+
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Ctrl-C or SIGTERM as a wish: the process waits until its verb has saved and ended, and exits with
+ * the verb's exit code.
+ */
+final class StopSignal {
+
+  private final CompletableFuture<Integer> exitCode = new CompletableFuture<>();
+  private volatile boolean requested;
+
+  /** From now on signals do not end the process at once. */
+  void listen() {
+    Runtime.getRuntime().addShutdownHook(new Thread(this::onShutdown, "stop"));
+  }
+
+  private void onShutdown() {
+    if (!exitCode.isDone()) {
+      request();
+      // A signal's own exit code would tell scripts that something went wrong.
+      Runtime.getRuntime().halt(exitCode.join());
+    }
+  }
+
+  void request() {
+    requested = true;
+  }
+
+  boolean requested() {
+    return requested;
+  }
+
+  /** The verb has ended and is about to exit. */
+  void ended(int exitCode) {
+    this.exitCode.complete(exitCode);
+  }
+}

@@ -1,0 +1,64 @@
+package io.flowloop.agentloop.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class OutputFolderTest {
+
+  @TempDir Path temp;
+
+  @Test
+  void open_missingFolder_makesItAndLeavesItEmpty() {
+    OutputFolder folder = OutputFolder.open("output.dir", temp.resolve("a/b"));
+
+    assertThat(folder.path()).isEmptyDirectory();
+  }
+
+  @Test
+  void open_aFile_isBadInput() throws IOException {
+    Path file = Files.createFile(temp.resolve("file"));
+
+    assertThatThrownBy(() -> OutputFolder.open("output.dir", file))
+        .isInstanceOf(BadInputException.class)
+        .hasMessageContainingAll("output.dir", file.toString(), "expected: a folder");
+  }
+
+  @Test
+  void write_existingFile_isReplaced() throws IOException {
+    OutputFolder folder = OutputFolder.open("output.dir", temp);
+
+    folder.write("file", out -> out.write("old".getBytes(UTF_8)));
+    folder.write("file", out -> out.write("new".getBytes(UTF_8)));
+
+    assertThat(temp.resolve("file")).hasContent("new");
+  }
+
+  @Test
+  void write_failsHalfway_keepsTheOldFileAndNothingElse() {
+    OutputFolder folder = OutputFolder.open("output.dir", temp);
+    folder.write("file", out -> out.write("old".getBytes(UTF_8)));
+
+    assertThatThrownBy(
+            () ->
+                folder.write(
+                    "file",
+                    out -> {
+                      out.write("ne".getBytes(UTF_8));
+                      throw new IOException("disk is full");
+                    }))
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageContainingAll("file", "disk is full");
+
+    assertThat(temp.resolve("file")).hasContent("old");
+    assertThat(temp).isDirectoryContaining(path -> path.endsWith("file"));
+    assertThat(temp.toFile().list()).hasSize(1);
+  }
+}

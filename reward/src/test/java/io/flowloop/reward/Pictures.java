@@ -1,22 +1,17 @@
 package io.flowloop.reward;
 
 import io.flowloop.engine.RgbImage;
+import io.flowloop.engine.glyph.DejaVu;
 import java.awt.Color;
 import java.awt.Font;
-import java.awt.FontFormatException;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
-import java.io.IOException;
-import java.io.InputStream;
-import java.util.Objects;
 import java.util.function.IntBinaryOperator;
 
 /** Images for tests; fonts come from the class path, as a bare machine has none. */
 final class Pictures {
-
-  private static final String FONTS = "/net/sf/jasperreports/fonts/dejavu/";
 
   private Pictures() {}
 
@@ -40,11 +35,7 @@ final class Pictures {
   }
 
   static Font font(String file) {
-    try (InputStream in = Pictures.class.getResourceAsStream(FONTS + file)) {
-      return Font.createFont(Font.TRUETYPE_FONT, Objects.requireNonNull(in, file));
-    } catch (IOException | FontFormatException e) {
-      throw new IllegalStateException(file, e);
-    }
+    return DejaVu.load(file.replace(".ttf", ""), 1);
   }
 
   /** Text in the middle of an image of 96×32 pixels. */

@@ -1,6 +1,7 @@
 package io.flowloop.agentloop.cli;
 
 import io.flowloop.engine.RgbImage;
+import io.flowloop.engine.glyph.DejaVu;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.RolloutGroup;
 import java.awt.Color;

@@ -10,6 +10,7 @@ import io.flowloop.engine.RgbImage;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.Sampling;
 import io.flowloop.engine.TorchRuntime;
+import io.flowloop.engine.glyph.DejaVu;
 import io.flowloop.engine.glyph.GlyphRenderer;
 import io.flowloop.reward.RewardFunctions;
 import java.time.Duration;
@@ -109,7 +110,6 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   private static String ocr() throws Exception {
-    DejaVu.makeFontsLoad();
     RgbImage image = new GlyphRenderer().draw("7382", new GlyphRenderer.Style(0, 22, 0, 0), 32, 96);
     try (RewardFunctions rewards = RewardFunctions.of(Map.of("ocr", 1.0))) {
       double reward = rewards.score(PROMPT, image).total();

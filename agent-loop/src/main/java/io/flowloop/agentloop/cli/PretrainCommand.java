@@ -76,7 +76,6 @@ final class PretrainCommand implements Callable<Integer> {
         new GlyphPretraining(
             config.pretrain(), MODEL, config.model().imageHeight(), config.model().imageWidth());
     stop.listen();
-    DejaVu.makeFontsLoad();
     try (SampleSheets sheets = new SampleSheets(config, folder);
         LoadedDevice device = LoadedDevice.open(config.model().device(), config.model().threads());
         PretrainProgress progress = new PretrainProgress(terminal, folder, sheets, stop)) {

@@ -1,26 +1,19 @@
 package io.flowloop.engine.glyph;
 
-import io.flowloop.engine.EngineException;
 import io.flowloop.engine.RgbImage;
 import java.awt.Color;
 import java.awt.Font;
-import java.awt.FontFormatException;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.font.GlyphVector;
 import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
 import java.awt.image.DataBufferByte;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.stream.Stream;
 
 /** Draws clean numbers, black on white, in the DejaVu fonts of the classpath: what glyph learns. */
 public final class GlyphRenderer {
-
-  private static final String FOLDER = "/net/sf/jasperreports/fonts/dejavu/";
 
   private final List<Font> fonts =
       Stream.of(
@@ -30,7 +23,7 @@ public final class GlyphRenderer {
               "DejaVuSerif-Bold",
               "DejaVuSansMono",
               "DejaVuSansMono-Bold")
-          .map(GlyphRenderer::font)
+          .map(face -> DejaVu.load(face, 1))
           .toList();
 
   /**
@@ -88,18 +81,5 @@ public final class GlyphRenderer {
       rgb[i] = grey[i / 3];
     }
     return new RgbImage(image.getWidth(), image.getHeight(), rgb);
-  }
-
-  private static Font font(String name) {
-    try (InputStream in = GlyphRenderer.class.getResourceAsStream(FOLDER + name + ".ttf")) {
-      if (in == null) {
-        throw new EngineException("font " + name + ": not on the classpath; the jar is incomplete");
-      }
-      return Font.createFont(Font.TRUETYPE_FONT, in);
-    } catch (IOException e) {
-      throw new UncheckedIOException("font " + name + " cannot be read", e);
-    } catch (FontFormatException e) {
-      throw new EngineException("font " + name + " is damaged", e);
-    }
   }
 }

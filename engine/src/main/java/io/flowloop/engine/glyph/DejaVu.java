@@ -1,4 +1,4 @@
-package io.flowloop.agentloop.cli;
+package io.flowloop.engine.glyph;
 
 import io.flowloop.engine.EngineException;
 import java.awt.Font;
@@ -10,7 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** The DejaVu fonts of the classpath, which draw on machines that have no fonts at all. */
-final class DejaVu {
+public final class DejaVu {
 
   private static final String FOLDER = "/net/sf/jasperreports/fonts/dejavu/";
 
@@ -21,18 +21,13 @@ final class DejaVu {
 
   private DejaVu() {}
 
-  /** Makes Java load fonts from streams from now on, even where the machine has none. */
-  static void makeFontsLoad() {
-    load("DejaVuSans", 1);
-  }
-
   /**
    * A font.
    *
    * @param face such as {@code DejaVuSans-Bold}
    * @param size in points, which are pixels here
    */
-  static synchronized Font load(String face, float size) {
+  public static synchronized Font load(String face, float size) {
     try {
       return read(face).deriveFont(size);
     } catch (IOException e) {

@@ -23,14 +23,20 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.function.DoubleSupplier;
+import java.util.function.IntSupplier;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * Figures for {@code docs/benchmarks.md}, on the embedded model and the default preset; run by
  *
- * <pre>mvn test -Dexcluded.tags= -Dgroups=benchmark -Dsurefire.failIfNoSpecifiedTests=false</pre>
+ * <pre>mvn test -Dexcluded.tags= -Dtest=RolloutBenchmark -Dsurefire.failIfNoSpecifiedTests=false
+ * </pre>
  *
  * <p>Ways are taken in turns within one run (A B C A B C …), since machines are noisy.
  */
@@ -38,6 +44,7 @@ import org.junit.jupiter.api.Test;
 class RolloutBenchmark {
 
   private static final int WARM_UP = 2;
+  private static final int MEASURED = 2;
   private static final int ROUNDS = 5;
   private static final double NANOS_PER_SECOND = 1e9;
   private static final RewardScorer NO_REWARD = (_, _) -> new Reward(0, Map.of("none", 0.0));
@@ -50,19 +57,21 @@ class RolloutBenchmark {
 
   @Test
   void speed_batchedSingleAndActors_sideBySide() {
-    try (PipelineEngine engine = engine(on);
-        RolloutRunner actors = runner(on, NO_REWARD);
-        RewardFunctions ocr = RewardFunctions.of(Map.of("ocr", 1.0));
-        RolloutRunner rewarded = runner(on, ocr::score);
-        RolloutRunner rewardedSingle = runner(off, ocr::score)) {
+    try (RewardFunctions ocr = RewardFunctions.of(Map.of("ocr", 1.0))) {
       List<Way> ways =
           List.of(
-              new Way("engine, 16 rows a request", () -> loop(engine, on)),
-              new Way("engine, single requests", () -> loop(engine, off)),
-              new Way("actors, 16 rows a request", () -> rollout(actors)),
-              new Way("actors + OCR, 16 rows a request", () -> rollout(rewarded)),
-              new Way("actors + OCR, single requests", () -> rollout(rewardedSingle)));
-      double[][] measured = measure(ways);
+              new Way("engine, 16 rows a request", () -> loop(on)),
+              new Way("engine, single requests", () -> loop(off)),
+              new Way("actors, 16 rows a request", () -> rollout(on, NO_REWARD)),
+              new Way("actors, single requests", () -> rollout(off, NO_REWARD)),
+              new Way("actors + OCR, 16 rows a request", () -> rollout(on, ocr::score)),
+              new Way("actors + OCR, single requests", () -> rollout(off, ocr::score)));
+      double[][] measured = new double[ways.size()][ROUNDS];
+      for (int round = 0; round < ROUNDS; round++) {
+        for (int way = 0; way < ways.size(); way++) {
+          measured[way][round] = ways.get(way).imagesPerSecond().getAsDouble();
+        }
+      }
       for (int way = 0; way < ways.size(); way++) {
         System.out.printf(
             "%-34s median %6.1f images/s  (%.1f to %.1f)  ratio to the first %.3f%n",
@@ -125,29 +134,21 @@ class RolloutBenchmark {
         if (round % 10 == 0) {
           System.gc();
           System.out.printf(
-              "round %2d: %d threads, RSS %d MiB%n",
-              round, Thread.getAllStackTraces().size(), residentMebibytes());
+              "round %2d: %d threads, RSS %d MiB, of it %d MiB heap%n",
+              round,
+              Thread.getAllStackTraces().size(),
+              residentMebibytes(),
+              Runtime.getRuntime().totalMemory() >> 20);
         }
       }
       assertThat(residentMebibytes()).isPositive();
     }
   }
 
-  private double[][] measure(List<Way> ways) {
-    double[][] measured = new double[ways.size()][ROUNDS];
-    for (int round = -WARM_UP; round < ROUNDS; round++) {
-      for (int way = 0; way < ways.size(); way++) {
-        double imagesPerSecond = ways.get(way).imagesPerSecond().getAsDouble();
-        if (round >= 0) {
-          measured[way][round] = imagesPerSecond;
-        }
-      }
-    }
-    return measured;
-  }
-
-  /** Calls the engine directly with the requests that the actors would send. */
-  private double loop(PipelineEngine engine, FlowLoopConfig config) {
+  /**
+   * Calls an engine directly with the requests that the actors would send; the second time counts.
+   */
+  private double loop(FlowLoopConfig config) {
     List<RolloutRow> rows =
         RolloutRows.repeatInterleaved(prompts, config.rollout().n(), config.rollout().seed(), 0);
     List<RolloutRequest> requests =
@@ -156,14 +157,48 @@ class RolloutBenchmark {
                 config.rollout().enableBatchedDiffusion(),
                 SdeWindows.sampling(config.sampler(), 0))
             .requests();
-    long start = System.nanoTime();
-    requests.forEach(engine::generate);
-    return rows.size() * NANOS_PER_SECOND / (System.nanoTime() - start);
+    return alone(
+        () -> {
+          try (PipelineEngine engine = engine(config)) {
+            return imagesPerSecond(
+                () -> {
+                  List<Sample> samples = new ArrayList<>();
+                  requests.forEach(request -> samples.addAll(engine.generate(request)));
+                  return samples.size();
+                });
+          }
+        });
   }
 
-  private double rollout(RolloutRunner runner) {
-    long start = System.nanoTime();
-    int images = runner.run(prompts, 0, RolloutListener.NONE).samples().size();
+  /**
+   * Runs on a thread that ends. libgomp spins less as soon as its threads, those of idle engines
+   * included, are more than there are cores; so only one engine is there at a time.
+   */
+  private static double alone(Callable<Double> measurement) {
+    try (ExecutorService thread = Executors.newSingleThreadExecutor()) {
+      return thread.submit(measurement).get();
+    } catch (InterruptedException | ExecutionException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private double rollout(FlowLoopConfig config, RewardScorer scorer) {
+    try (RolloutRunner runner = runner(config, scorer)) {
+      return imagesPerSecond(() -> runner.run(prompts, 0, RolloutListener.NONE).samples().size());
+    }
+  }
+
+  /** Of the last {@value #MEASURED} of some rollouts; the first ones warm up. */
+  private static double imagesPerSecond(IntSupplier rollout) {
+    long start = 0;
+    int images = 0;
+    for (int i = -WARM_UP; i < MEASURED; i++) {
+      if (i == 0) {
+        start = System.nanoTime();
+      }
+      int drawn = rollout.getAsInt();
+      images += i < 0 ? 0 : drawn;
+    }
     return images * NANOS_PER_SECOND / (System.nanoTime() - start);
   }
 

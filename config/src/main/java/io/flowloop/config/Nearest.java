@@ -34,25 +34,8 @@ public final class Nearest {
         + to(written, names).map(name -> "; did you mean " + name + "?").orElse("");
   }
 
-  /** Levenshtein's edit distance between two words in lower case. */
+  /** The edit distance whatever the case of letters. */
   static int distance(String left, String right) {
-    String a = left.toLowerCase(Locale.ROOT);
-    String b = right.toLowerCase(Locale.ROOT);
-    int[] above = new int[b.length() + 1];
-    int[] row = new int[b.length() + 1];
-    for (int j = 0; j <= b.length(); j++) {
-      above[j] = j;
-    }
-    for (int i = 1; i <= a.length(); i++) {
-      row[0] = i;
-      for (int j = 1; j <= b.length(); j++) {
-        int replaced = above[j - 1] + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-        row[j] = Math.min(replaced, Math.min(above[j], row[j - 1]) + 1);
-      }
-      int[] next = above;
-      above = row;
-      row = next;
-    }
-    return above[b.length()];
+    return EditDistance.between(left.toLowerCase(Locale.ROOT), right.toLowerCase(Locale.ROOT));
   }
 }

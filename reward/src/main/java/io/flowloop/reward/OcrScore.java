@@ -1,7 +1,8 @@
 package io.flowloop.reward;
 
+import io.flowloop.config.EditDistance;
+import io.flowloop.engine.QuotedText;
 import java.util.Locale;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
@@ -17,7 +18,6 @@ import java.util.regex.Pattern;
  */
 final class OcrScore {
 
-  private static final Pattern QUOTED = Pattern.compile("\"([^\"]*)\"");
   private static final Pattern SPACE = Pattern.compile("\\s+", Pattern.UNICODE_CHARACTER_CLASS);
 
   private OcrScore() {}
@@ -28,13 +28,13 @@ final class OcrScore {
    * @throws IllegalArgumentException when the prompt quotes none, or only white space
    */
   static String target(String prompt) {
-    Matcher quoted = QUOTED.matcher(prompt);
-    if (!quoted.find() || normalized(quoted.group(1)).isEmpty()) {
-      throw new IllegalArgumentException(
-          "prompt: %s (expected: the text to draw between double quotes, to compare with the OCR reading)"
-              .formatted(prompt));
-    }
-    return quoted.group(1);
+    return QuotedText.in(prompt)
+        .filter(text -> !normalized(text).isEmpty())
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "prompt: %s (expected: the text to draw between double quotes, to compare with the OCR reading)"
+                        .formatted(prompt)));
   }
 
   /**

@@ -1,7 +1,6 @@
 package io.flowloop.reward;
 
-import static java.util.Comparator.comparingInt;
-
+import io.flowloop.config.Nearest;
 import io.flowloop.engine.RgbImage;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -99,21 +98,17 @@ public final class RewardFunctions implements AutoCloseable {
       throw new IllegalArgumentException(
           "reward function: %s (expected: one of %s)%s"
               .formatted(
-                  name, String.join(", ", known.keySet()), didYouMean(name, known.keySet())));
+                  name,
+                  String.join(", ", known.keySet()),
+                  Nearest.to(name, known.keySet())
+                      .map(nearest -> "; did you mean " + nearest + "?")
+                      .orElse("")));
     }
     if (!Double.isFinite(weight)) {
       throw new IllegalArgumentException(
           "weight of reward function %s: %s (expected: a finite number)".formatted(name, weight));
     }
     return new Weighted(function, weight);
-  }
-
-  private static String didYouMean(String name, Set<String> known) {
-    return known.stream()
-        .filter(candidate -> EditDistance.between(name, candidate) <= candidate.length() / 2)
-        .min(comparingInt(candidate -> EditDistance.between(name, candidate)))
-        .map(nearest -> "; did you mean " + nearest + "?")
-        .orElse("");
   }
 
   private static double part(RewardFunction function, String prompt, RgbImage image)

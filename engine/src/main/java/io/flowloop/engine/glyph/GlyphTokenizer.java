@@ -1,5 +1,7 @@
 package io.flowloop.engine.glyph;
 
+import io.flowloop.engine.QuotedText;
+
 /**
  * From a prompt to token ids: the digits between its first pair of double quotes, one token each,
  * padded to {@link GlyphConfig#TEXT_TOKENS}.
@@ -23,12 +25,8 @@ public final class GlyphTokenizer {
    *     digits between them
    */
   public static String digits(String prompt) {
-    int open = prompt.indexOf('"');
-    int close = prompt.indexOf('"', open + 1);
-    if (open < 0 || close < 0) {
-      throw bad(prompt, "no text between double quotes");
-    }
-    String digits = prompt.substring(open + 1, close);
+    String digits =
+        QuotedText.in(prompt).orElseThrow(() -> bad(prompt, "no text between double quotes"));
     if (digits.length() > GlyphConfig.TEXT_TOKENS) {
       throw bad(prompt, "'" + digits + "' is too long");
     }

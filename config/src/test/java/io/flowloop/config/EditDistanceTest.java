@@ -1,4 +1,4 @@
-package io.flowloop.reward;
+package io.flowloop.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,12 +1,12 @@
-package io.flowloop.reward;
+package io.flowloop.config;
 
 /** The Levenshtein distance: fewest characters inserted, deleted or replaced between two texts. */
-final class EditDistance {
+public final class EditDistance {
 
   private EditDistance() {}
 
   /** The distance in Unicode code points, 0 for equal texts. */
-  static int between(String left, String right) {
+  public static int between(String left, String right) {
     int[] columns = right.codePoints().toArray();
     int[] distances = new int[columns.length + 1];
     for (int column = 0; column <= columns.length; column++) {

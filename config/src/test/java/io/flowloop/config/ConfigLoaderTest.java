@@ -222,11 +222,11 @@ class ConfigLoaderTest {
   void substitution_isReplacedByTheFinalValue() throws IOException {
     Path file =
         write("my.conf", "pretrain.dir = ${output.dir}/pretrain", "rollout.n = ${?NOT_SET}");
-    ResolvedConfig resolved = Configs.resolve(file, "output.dir=/tmp/elsewhere");
-    assertThat(resolved.config().pretrain().dir()).isEqualTo(Path.of("/tmp/elsewhere/pretrain"));
+    ResolvedConfig resolved = Configs.resolve(file, "output.dir=/srv/elsewhere");
+    assertThat(resolved.config().pretrain().dir()).isEqualTo(Path.of("/srv/elsewhere/pretrain"));
     assertThat(resolved.settings())
         .contains(
-            new Setting("pretrain.dir", "\"/tmp/elsewhere/pretrain\"", file + ":1"),
+            new Setting("pretrain.dir", "\"/srv/elsewhere/pretrain\"", file + ":1"),
             new Setting("rollout.n", "16", "reference"));
   }
 

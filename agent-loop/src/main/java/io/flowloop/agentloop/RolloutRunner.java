@@ -11,9 +11,7 @@ import io.flowloop.rollout.EngineRouter;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.RolloutException;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -72,10 +70,8 @@ public final class RolloutRunner implements AutoCloseable {
    */
   public static RolloutRunner start(
       RolloutConfig rollout, SamplerConfig sampler, RewardConfig reward, EngineFactory engines) {
-    Map<String, Double> weights = new LinkedHashMap<>();
-    reward.functions().forEach((name, function) -> weights.put(name, function.weight()));
     AgentLoop agentLoop = AgentLoops.byName(rollout.agentLoop());
-    RewardFunctions functions = RewardFunctions.of(weights);
+    RewardFunctions functions = RewardFunctions.of(reward.weights());
     return start(
         new TrainerActor.Means(rollout, sampler, reward, agentLoop, engines, functions::score),
         functions::checkPrompt,

@@ -22,4 +22,11 @@ public record RewardConfig(
   public RewardConfig {
     functions = Collections.unmodifiableMap(new TreeMap<>(functions));
   }
+
+  /** The weight of each function, in the order of the names. */
+  public Map<String, Double> weights() {
+    Map<String, Double> weights = new TreeMap<>();
+    functions.forEach((name, function) -> weights.put(name, function.weight()));
+    return weights;
+  }
 }

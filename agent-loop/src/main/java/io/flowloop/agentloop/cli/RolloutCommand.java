@@ -8,15 +8,12 @@ import io.flowloop.agentloop.RolloutSummary;
 import io.flowloop.config.DataConfig;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.ResolvedConfig;
-import io.flowloop.config.RewardConfig;
 import io.flowloop.reward.RewardFunctions;
 import io.flowloop.rollout.EngineFactory;
 import io.flowloop.rollout.RolloutBatch;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import javax.imageio.ImageIO;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -69,7 +66,7 @@ final class RolloutCommand implements Callable<Integer> {
   /** The prompts of the step, after a check of all that the file holds. */
   private static List<String> prompts(FlowLoopConfig config) {
     DataConfig data = config.data();
-    try (RewardFunctions rewards = RewardFunctions.of(weights(config.reward()))) {
+    try (RewardFunctions rewards = RewardFunctions.of(config.reward().weights())) {
       List<String> all =
           PromptChecks.read(
               data.prompts(),
@@ -80,11 +77,6 @@ final class RolloutCommand implements Callable<Integer> {
           .map(Prompt::text)
           .toList();
     }
-  }
-
-  private static Map<String, Double> weights(RewardConfig reward) {
-    return reward.functions().entrySet().stream()
-        .collect(Collectors.toMap(Map.Entry::getKey, entry -> entry.getValue().weight()));
   }
 
   private void roll(

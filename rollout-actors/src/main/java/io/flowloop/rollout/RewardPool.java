@@ -37,6 +37,9 @@ public final class RewardPool extends AbstractMatchingBehavior<RewardPool.Comman
   public record Score(int sample, String prompt, RgbImage image, ActorRef<Reply> replyTo)
       implements Command {}
 
+  /** Tell how much is waiting. */
+  public record GetStats(ActorRef<Stats> replyTo) implements Command {}
+
   /** A new reward actor waits for its first image. */
   record Ready(Worker worker) implements Command {}
 
@@ -52,6 +55,14 @@ public final class RewardPool extends AbstractMatchingBehavior<RewardPool.Comman
   public record Scored(int sample, Reward reward) implements Reply {}
 
   public record Failed(int sample, Throwable cause) implements Reply {}
+
+  /**
+   * The state of the pool at one moment.
+   *
+   * @param waiting images without a thread
+   * @param busy images being scored
+   */
+  public record Stats(int waiting, int busy) {}
 
   /** A reward actor and its thread. */
   record Worker(ActorRef<Score> actor, Thread thread) {}
@@ -100,6 +111,8 @@ public final class RewardPool extends AbstractMatchingBehavior<RewardPool.Comman
   public Behavior<Command> onMessage(Command command) {
     switch (command) {
       case Score order -> onScore(order);
+      case GetStats(ActorRef<Stats> replyTo) ->
+          replyTo.tell(new Stats(waiting.size(), busy.size()));
       case Ready(Worker worker) -> idle.add(worker);
       case Done(Worker worker, Reply reply) -> onDone(worker, reply);
       case Overdue(Worker worker) -> onOverdue(worker);

@@ -21,7 +21,7 @@ class EmbeddedModelTest {
     FlowLoopConfig config =
         ConfigLoader.load(
                 ConfigSources.of("rollout.n=4"),
-                new KnownNames(RewardFunctions.names(), AgentLoops.names()))
+                new KnownNames(RewardFunctions.names(), AgentLoops.names(), Trackers.names()))
             .config();
     List<String> heldOut = PromptFile.read("classpath:glyph/heldout.txt").prompts().subList(0, 32);
     try (RolloutRunner runner =

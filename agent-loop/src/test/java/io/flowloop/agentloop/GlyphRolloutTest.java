@@ -132,7 +132,7 @@ class GlyphRolloutTest {
     FlowLoopConfig config =
         ConfigLoader.load(
                 ConfigSources.of(assignments.toArray(String[]::new)),
-                new KnownNames(RewardFunctions.names(), AgentLoops.names()))
+                new KnownNames(RewardFunctions.names(), AgentLoops.names(), Trackers.names()))
             .config();
     try (RolloutRunner runner =
         RolloutRunner.start(

@@ -222,7 +222,8 @@ class RolloutBenchmark {
 
   private static FlowLoopConfig config(String... settings) {
     return ConfigLoader.load(
-            ConfigSources.of(settings), new KnownNames(RewardFunctions.names(), AgentLoops.names()))
+            ConfigSources.of(settings),
+            new KnownNames(RewardFunctions.names(), AgentLoops.names(), Trackers.names()))
         .config();
   }
 

@@ -8,6 +8,7 @@ import io.flowloop.config.RewardConfig;
 import io.flowloop.config.RolloutConfig;
 import io.flowloop.config.SamplerConfig;
 import io.flowloop.config.SdeType;
+import io.flowloop.config.SdeWindowStrategy;
 import io.flowloop.rollout.EngineFactory;
 import io.flowloop.rollout.EngineRouter;
 import io.flowloop.rollout.RewardScorer;
@@ -56,7 +57,15 @@ final class RolloutRig implements AutoCloseable {
     return new TrainerActor.Means(
         new RolloutConfig(
             N, enableBatchedDiffusion, 42, engineCount, workers, 64, requestTimeout, "unused"),
-        new SamplerConfig(3, 1, SdeType.SDE, 0.7, OptionalInt.empty(), Optional.empty()),
+        new SamplerConfig(
+            3,
+            1,
+            SdeType.SDE,
+            0.7,
+            OptionalInt.empty(),
+            Optional.empty(),
+            SdeWindowStrategy.RANDOM,
+            25),
         new RewardConfig(Map.of(), 2, rewardTimeout, onFailure),
         agentLoop,
         factory,

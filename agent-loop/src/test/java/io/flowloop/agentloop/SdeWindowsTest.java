@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flowloop.config.IntRange;
 import io.flowloop.config.SamplerConfig;
 import io.flowloop.config.SdeType;
+import io.flowloop.config.SdeWindowStrategy;
 import io.flowloop.engine.Sampling;
 import io.flowloop.engine.SdeWindow;
 import java.util.Optional;
@@ -39,6 +40,6 @@ class SdeWindowsTest {
   }
 
   private static SamplerConfig sampler(OptionalInt size, Optional<IntRange> range) {
-    return new SamplerConfig(10, 4.5, SdeType.CPS, 0.7, size, range);
+    return new SamplerConfig(10, 4.5, SdeType.CPS, 0.7, size, range, SdeWindowStrategy.RANDOM, 25);
   }
 }

@@ -4,6 +4,7 @@ import io.flowloop.agentloop.AgentLoops;
 import io.flowloop.agentloop.Engines;
 import io.flowloop.agentloop.RolloutListener;
 import io.flowloop.agentloop.RolloutRunner;
+import io.flowloop.agentloop.Trackers;
 import io.flowloop.config.ConfigLoader;
 import io.flowloop.config.ConfigSources;
 import io.flowloop.config.FlowLoopConfig;
@@ -23,7 +24,7 @@ public final class EmbeddedRollout {
     FlowLoopConfig config =
         ConfigLoader.load(
                 ConfigSources.of(settings), // such as "rollout.n=4"
-                new KnownNames(RewardFunctions.names(), AgentLoops.names()))
+                new KnownNames(RewardFunctions.names(), AgentLoops.names(), Trackers.names()))
             .config();
     EngineFactory engines = Engines.of(config.model(), config.rollout().maxRowsPerForward());
     try (RolloutRunner runner =

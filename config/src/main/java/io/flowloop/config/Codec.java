@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -34,6 +35,9 @@ record Codec<T>(String expected, Function<ConfigValue, T> read, Function<T, Stri
   static Optional<Codec<?>> of(Type type) {
     if (type instanceof ParameterizedType optional && optional.getRawType() == Optional.class) {
       return of(optional.getActualTypeArguments()[0]).map(Codec::optional);
+    }
+    if (type instanceof ParameterizedType list && list.getRawType() == List.class) {
+      return of(list.getActualTypeArguments()[0]).map(Codec::list);
     }
     if (type instanceof Class<?> named && named.isEnum()) {
       return Optional.of(ofEnum(named));
@@ -88,6 +92,13 @@ record Codec<T>(String expected, Function<ConfigValue, T> read, Function<T, Stri
 
   private Codec<Optional<T>> optional() {
     return orNull(Optional.empty(), Optional::of, value -> value);
+  }
+
+  private Codec<List<T>> list() {
+    return new Codec<>(
+        "a list, each " + expected,
+        value -> value.atKey("value").getList("value").stream().map(read).toList(),
+        all -> all.stream().map(write).collect(Collectors.joining(", ", "[", "]")));
   }
 
   private <O> Codec<O> orNull(O empty, Function<T, O> wrap, Function<O, Optional<T>> unwrap) {

@@ -9,7 +9,11 @@ package io.flowloop.config;
  * @param rollout how many images, and how the work is cut
  * @param sampler how noise becomes an image
  * @param reward what an image is worth
- * @param output where results go
+ * @param advantage how much better than its group an image is
+ * @param update how the policy learns from that
+ * @param trainer how long, and what is kept of it
+ * @param validation how the policy is judged
+ * @param output where the results of a single rollout go
  * @param pretrain how the embedded model is trained from nothing
  */
 public record FlowLoopConfig(
@@ -18,5 +22,9 @@ public record FlowLoopConfig(
     RolloutConfig rollout,
     SamplerConfig sampler,
     RewardConfig reward,
+    AdvantageConfig advantage,
+    UpdateConfig update,
+    TrainerConfig trainer,
+    ValidationConfig validation,
     OutputConfig output,
     PretrainConfig pretrain) {}

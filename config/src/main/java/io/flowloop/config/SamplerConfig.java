@@ -12,6 +12,8 @@ import java.util.OptionalInt;
  * @param noiseLevel strength of the noise that a stochastic step adds, 0 or more
  * @param sdeWindowSize W, the consecutive stochastic steps; empty for all of the range
  * @param sdeWindowRange the steps that the window lies in; empty for all but the last
+ * @param sdeWindowStrategy where in its range the window of a training step lies
+ * @param itersPerGroup training steps after which a progressive window moves on by one
  */
 public record SamplerConfig(
     int numInferenceSteps,
@@ -19,7 +21,9 @@ public record SamplerConfig(
     SdeType sdeType,
     double noiseLevel,
     OptionalInt sdeWindowSize,
-    Optional<IntRange> sdeWindowRange) {
+    Optional<IntRange> sdeWindowRange,
+    SdeWindowStrategy sdeWindowStrategy,
+    int itersPerGroup) {
 
   /** The steps that a window may hold: its range without the last step, which adds no noise. */
   public IntRange stochasticRange() {

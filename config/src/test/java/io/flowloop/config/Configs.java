@@ -13,7 +13,8 @@ final class Configs {
   static final KnownNames NAMES =
       new KnownNames(
           Set.of("ocr", "jpegCompressibility", "jpegIncompressibility", "my_reward"),
-          Set.of("diffusionSingleTurn"));
+          Set.of("diffusionSingleTurn"),
+          Set.of("metrics", "tensorboard", "report"));
 
   private Configs() {}
 

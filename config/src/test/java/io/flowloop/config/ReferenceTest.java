@@ -6,6 +6,7 @@ import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigValue;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -39,16 +40,43 @@ class ReferenceTest {
     assertThat(Configs.load())
         .isEqualTo(
             new FlowLoopConfig(
-                new DataConfig("classpath:glyph/train.txt", 8, 0),
+                new DataConfig("classpath:glyph/train.txt", "classpath:glyph/heldout.txt", 8, 0),
                 new ModelConfig("glyph", Optional.empty(), new Device.Auto(), 0, 32, 96),
                 new RolloutConfig(
                     16, true, 42, 1, 2, 64, Duration.ofMinutes(5), "diffusionSingleTurn"),
-                new SamplerConfig(10, 1.0, SdeType.SDE, 0.7, OptionalInt.empty(), Optional.empty()),
+                new SamplerConfig(
+                    10,
+                    1.0,
+                    SdeType.SDE,
+                    0.7,
+                    OptionalInt.empty(),
+                    Optional.empty(),
+                    SdeWindowStrategy.RANDOM,
+                    25),
                 new RewardConfig(
                     Map.of("ocr", new RewardFunctionConfig(1)),
                     2,
                     Duration.ofSeconds(10),
                     OnFailure.FAIL_RUN),
+                new AdvantageConfig(AdvantageScale.GLOBAL_STD, 5, RewardAggregation.WEIGHTED_SUM),
+                new UpdateConfig(
+                    new LossConfig(LossType.FLOW_GRPO, 1e-3, 1e-5, 0),
+                    new OptimizerConfig(1e-4, 0, LearningRateDecay.CONSTANT, 1e-4, 1),
+                    1,
+                    64,
+                    OptionalInt.empty(),
+                    false,
+                    new LoraConfig(0, 64, List.of("to_qkv", "to_out", "mlp.0", "mlp.2")),
+                    new EmaConfig(0, 1)),
+                new TrainerConfig(
+                    200,
+                    20,
+                    10,
+                    3,
+                    0,
+                    List.of("metrics", "tensorboard", "report"),
+                    Path.of("out/train")),
+                new ValidationConfig(32, 4, 20, 42),
                 new OutputConfig(Path.of("out/rollout")),
                 new PretrainConfig(
                     5000, 128, 1e-3, 200, 1e-4, 0.999, 0.1, 1, 250, 250, Path.of("out/pretrain"))));

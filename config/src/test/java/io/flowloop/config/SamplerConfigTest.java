@@ -37,6 +37,6 @@ class SamplerConfigTest {
   }
 
   private static SamplerConfig sampler(int steps, OptionalInt size, Optional<IntRange> range) {
-    return new SamplerConfig(steps, 1, SdeType.SDE, 0.7, size, range);
+    return new SamplerConfig(steps, 1, SdeType.SDE, 0.7, size, range, SdeWindowStrategy.RANDOM, 25);
   }
 }

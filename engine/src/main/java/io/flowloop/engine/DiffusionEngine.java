@@ -18,6 +18,14 @@ public interface DiffusionEngine extends AutoCloseable {
    */
   List<Sample> generate(RolloutRequest request);
 
+  /**
+   * Draws with these weights from now on.
+   *
+   * @return {@link PolicyWeights#checksum} of those tensors as they now lie on the device
+   * @throws EngineException if the model has no such tensor, or of another shape; nothing changed
+   */
+  long load(PolicyWeights weights);
+
   /** Version of the weights in use; 0 are those the model was loaded with. */
   long policyVersion();
 

@@ -2,6 +2,7 @@ package io.flowloop.engine;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import java.util.SequencedMap;
 
 /**
  * One loaded model: text encoder, denoiser and image decoder on one device. All else (noise, loop,
@@ -61,6 +62,9 @@ public interface Pipeline extends AutoCloseable {
   Denoiser denoiser();
 
   ImageDecoder imageDecoder();
+
+  /** The denoiser's weights by name: live tensors, which may be written to in place. */
+  SequencedMap<String, NDArray> weights();
 
   /** Shape (S, C) of one row's packed latents. */
   LatentShape latentShape();

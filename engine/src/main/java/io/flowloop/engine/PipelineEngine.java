@@ -14,6 +14,7 @@ public final class PipelineEngine implements DiffusionEngine {
   private final Pipeline pipeline;
   private final DenoisingLoop loop;
   private final int maxRowsPerForward;
+  private long policyVersion;
 
   /**
    * @param pipeline the model; closed with the engine
@@ -108,8 +109,15 @@ public final class PipelineEngine implements DiffusionEngine {
   }
 
   @Override
+  public long load(PolicyWeights weights) {
+    DeviceWeights.load(pipeline, weights.tensors());
+    policyVersion = weights.version();
+    return PolicyWeights.checksum(DeviceWeights.read(pipeline, weights.tensors().keySet()));
+  }
+
+  @Override
   public long policyVersion() {
-    return 0;
+    return policyVersion;
   }
 
   /** Every native tensor alive on the engine's device, weights included. */

@@ -2,6 +2,7 @@ package io.flowloop.reward;
 
 import static java.util.Objects.requireNonNull;
 
+import io.flowloop.config.AdvantageScale;
 import java.util.Map;
 
 /**
@@ -9,7 +10,7 @@ import java.util.Map;
  *
  * <pre>
  * A = (r − mean of the group) / (std + 1e-4)   [1]
- * A = r − mean of the group                     [2], {@link Scale#NONE}
+ * A = r − mean of the group                     [2], {@link AdvantageScale#NONE}
  * both clamped to [−limit, limit]
  *
  * [1] Flow-GRPO, arXiv:2505.05470     [2] Dr. GRPO, arXiv:2503.20783
@@ -21,19 +22,9 @@ import java.util.Map;
  * @param scale which standard deviation divides
  * @param limit the largest advantage; infinity for no limit
  */
-public record GroupAdvantage(Scale scale, double limit) {
+public record GroupAdvantage(AdvantageScale scale, double limit) {
 
   private static final double EPSILON = 1e-4;
-
-  /** What the difference from the group's mean is divided by. */
-  public enum Scale {
-    /** The std of all rewards of the rollout batch. */
-    GLOBAL_STD,
-    /** The std of the group's own rewards. */
-    GROUP_STD,
-    /** Nothing. */
-    NONE
-  }
 
   public GroupAdvantage {
     if (!(limit > 0)) {
@@ -44,7 +35,7 @@ public record GroupAdvantage(Scale scale, double limit) {
 
   /** The default: scaled by the std of the rollout batch, within ±5. */
   public static GroupAdvantage standard() {
-    return new GroupAdvantage(Scale.GLOBAL_STD, 5);
+    return new GroupAdvantage(AdvantageScale.GLOBAL_STD, 5);
   }
 
   /**

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.google.gson.FieldNamingPolicy;
 import com.google.gson.GsonBuilder;
-import io.flowloop.reward.GroupAdvantage.Scale;
+import io.flowloop.config.AdvantageScale;
 import java.io.InputStreamReader;
 import java.io.Reader;
 import java.nio.charset.StandardCharsets;
@@ -25,7 +25,8 @@ class GroupAdvantageTest {
   @ParameterizedTest
   @MethodSource("golden")
   void of_goldenRewards_areTheGoldenAdvantages(Golden golden) {
-    Scale scale = golden.globalStd() ? Scale.GLOBAL_STD : Scale.GROUP_STD;
+    AdvantageScale scale =
+        golden.globalStd() ? AdvantageScale.GLOBAL_STD : AdvantageScale.GROUP_STD;
     int[] groups =
         IntStream.range(0, golden.rewards().length).map(row -> row / golden.groupSize()).toArray();
 
@@ -35,22 +36,24 @@ class GroupAdvantageTest {
 
   @Test
   void of_scaleNone_isTheDifferenceFromTheMean() {
-    assertThat(new GroupAdvantage(Scale.NONE, 5).of(new double[] {1, 3, 10}, new int[] {0, 0, 7}))
+    assertThat(
+            new GroupAdvantage(AdvantageScale.NONE, 5)
+                .of(new double[] {1, 3, 10}, new int[] {0, 0, 7}))
         .containsExactly(-1, 1, 5);
   }
 
   @ParameterizedTest
   @EnumSource(
-      value = Scale.class,
+      value = AdvantageScale.class,
       names = {"GLOBAL_STD", "GROUP_STD"})
-  void of_groupOfOne_countsAgainstMeanZeroAndStdOne(Scale scale) {
+  void of_groupOfOne_countsAgainstMeanZeroAndStdOne(AdvantageScale scale) {
     assertThat(new GroupAdvantage(scale, 5).of(new double[] {0.5, 1, 2}, new int[] {0, 1, 1})[0])
         .isCloseTo(0.5 / 1.0001, within(1e-12));
   }
 
   @ParameterizedTest
-  @EnumSource(Scale.class)
-  void of_equalRewardsInAGroup_areExactlyZero(Scale scale) {
+  @EnumSource(AdvantageScale.class)
+  void of_equalRewardsInAGroup_areExactlyZero(AdvantageScale scale) {
     double[] rewards = {0.1, 0.1, 0.1, 0.7, 0.2, 0.3};
 
     assertThat(new GroupAdvantage(scale, 5).of(rewards, new int[] {0, 0, 0, 1, 1, 1}))
@@ -80,7 +83,7 @@ class GroupAdvantageTest {
   void new_limitNotAboveZero_isAnError() {
     for (double limit : new double[] {0, -1, Double.NaN}) {
       assertThatExceptionOfType(IllegalArgumentException.class)
-          .isThrownBy(() -> new GroupAdvantage(Scale.NONE, limit));
+          .isThrownBy(() -> new GroupAdvantage(AdvantageScale.NONE, limit));
     }
   }
 

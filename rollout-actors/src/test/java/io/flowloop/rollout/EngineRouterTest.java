@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flowloop.engine.DiffusionEngine;
 import io.flowloop.engine.EngineException;
+import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.Sample;
 import io.flowloop.engine.Sampling;
@@ -178,6 +179,11 @@ class EngineRouterTest {
                   @Override
                   public List<Sample> generate(RolloutRequest request) {
                     return List.of();
+                  }
+
+                  @Override
+                  public long load(PolicyWeights weights) {
+                    return toy.load(weights);
                   }
 
                   @Override

@@ -1,6 +1,7 @@
 package io.flowloop.rollout;
 
 import io.flowloop.engine.DiffusionEngine;
+import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.PromptEmbedding;
 import io.flowloop.engine.RgbImage;
 import io.flowloop.engine.RolloutRequest;
@@ -83,6 +84,7 @@ public final class ToyEngines implements EngineFactory {
 
     private final int index;
     private final Thread owner = Thread.currentThread();
+    private long policyVersion;
 
     ToyEngine(int index) {
       this.index = index;
@@ -94,12 +96,19 @@ public final class ToyEngines implements EngineFactory {
       Drawn now = new Drawn(index, request);
       drawn.add(now);
       before.accept(now);
-      return request.seeds().stream().map(seed -> sample(request, seed)).toList();
+      return request.seeds().stream().map(seed -> sample(request, seed, policyVersion)).toList();
+    }
+
+    @Override
+    public long load(PolicyWeights weights) {
+      checkThread();
+      policyVersion = weights.version();
+      return PolicyWeights.checksum(weights.tensors());
     }
 
     @Override
     public long policyVersion() {
-      return 0;
+      return policyVersion;
     }
 
     @Override
@@ -115,7 +124,7 @@ public final class ToyEngines implements EngineFactory {
     }
   }
 
-  private static Sample sample(RolloutRequest request, RowSeed seed) {
+  private static Sample sample(RolloutRequest request, RowSeed seed, long policyVersion) {
     Sampling sampling = request.sampling();
     Random random =
         new Random(seed.seed() ^ request.prompt().hashCode() ^ sampling.toString().hashCode());
@@ -126,7 +135,7 @@ public final class ToyEngines implements EngineFactory {
         new RgbImage(PIXELS, PIXELS, rgb),
         trajectory(sampling, random),
         new PromptEmbedding(new float[1], new boolean[1], 1),
-        0,
+        policyVersion,
         new SampleTimings(
             request.rows(),
             sampling.numInferenceSteps(),

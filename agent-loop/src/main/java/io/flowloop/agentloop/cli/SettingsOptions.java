@@ -1,6 +1,7 @@
 package io.flowloop.agentloop.cli;
 
 import io.flowloop.agentloop.AgentLoops;
+import io.flowloop.agentloop.Trackers;
 import io.flowloop.config.ConfigException;
 import io.flowloop.config.ConfigLoader;
 import io.flowloop.config.ConfigSources;
@@ -53,7 +54,7 @@ final class SettingsOptions {
 
   /** The names that plug in. */
   static KnownNames knownNames() {
-    return new KnownNames(RewardFunctions.names(), AgentLoops.names());
+    return new KnownNames(RewardFunctions.names(), AgentLoops.names(), Trackers.names());
   }
 
   boolean printConfig() {

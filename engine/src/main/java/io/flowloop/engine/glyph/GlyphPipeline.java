@@ -10,6 +10,7 @@ import io.flowloop.engine.LoadedDevice;
 import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.PromptEmbedding;
 import io.flowloop.engine.SigmaSchedule;
+import java.util.SequencedMap;
 
 /** The embedded model, loaded: draws the digits of a prompt in black on white. */
 public final class GlyphPipeline implements Pipeline {
@@ -95,6 +96,11 @@ public final class GlyphPipeline implements Pipeline {
   @Override
   public ImageDecoder imageDecoder() {
     return latents -> GlyphPixels.image(latents, imageHeight, imageWidth, config.patch());
+  }
+
+  @Override
+  public SequencedMap<String, NDArray> weights() {
+    return transformer.parameters();
   }
 
   @Override

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedMap;
 
 /**
  * A dual-stream diffusion transformer (MMDiT): image and text tokens keep weights of their own and
@@ -24,7 +25,7 @@ final class GlyphTransformer implements Pipeline.Denoiser {
   private static final double MAX_PERIOD = 10_000;
 
   private final Kernels kernels;
-  private final Map<String, NDArray> parameters = new LinkedHashMap<>();
+  private final SequencedMap<String, NDArray> parameters = new LinkedHashMap<>();
   private final NDArray frequencies;
   private final NDArray positions;
   private final List<NDArray> text;
@@ -71,7 +72,7 @@ final class GlyphTransformer implements Pipeline.Denoiser {
   }
 
   /** The trainable tensors by name, in the order of {@link GlyphWeights#layout}. */
-  Map<String, NDArray> parameters() {
+  SequencedMap<String, NDArray> parameters() {
     return parameters;
   }
 

@@ -1,0 +1,23 @@
+package io.flowloop.agentloop;
+
+import java.util.List;
+import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/** The trackers on the classpath. */
+public final class Trackers {
+
+  private Trackers() {}
+
+  /** Legal values in {@code trainer.trackers}, sorted. */
+  public static Set<String> names() {
+    return all().stream().map(Tracker::name).collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  /** New trackers, one of each on the classpath. */
+  static List<Tracker> all() {
+    return ServiceLoader.load(Tracker.class).stream().map(ServiceLoader.Provider::get).toList();
+  }
+}

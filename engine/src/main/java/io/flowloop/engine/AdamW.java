@@ -2,7 +2,6 @@ package io.flowloop.engine;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.JniUtils;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,15 +24,19 @@ public final class AdamW implements AutoCloseable {
   private int steps;
 
   /**
-   * @param device where the parameters lie
-   * @param parameters all of them require gradients
+   * @param manager owns the moments
+   * @param parameters what is moved; the optimiser keeps no other tensors
    * @param weightDecay decoupled, per step in units of the learning rate
    * @param maxGradientNorm gradients with a larger global norm are scaled down to it
    */
   public AdamW(
-      LoadedDevice device, List<NDArray> parameters, double weightDecay, double maxGradientNorm) {
-    this.kernels = device.kernels();
-    this.manager = device.manager();
+      Kernels kernels,
+      NDManager manager,
+      List<NDArray> parameters,
+      double weightDecay,
+      double maxGradientNorm) {
+    this.kernels = kernels;
+    this.manager = manager;
     this.parameters = List.copyOf(parameters);
     this.weightDecay = weightDecay;
     this.maxGradientNorm = maxGradientNorm;
@@ -44,16 +47,16 @@ public final class AdamW implements AutoCloseable {
   }
 
   /**
-   * Applies the gradients that backward left on the parameters, then sets them to zero. A step with
-   * a norm that is not finite changes nothing.
+   * Moves the parameters against their gradients, which are scaled in place if they are clipped. A
+   * step with a norm that is not finite changes nothing.
    *
+   * @param gradients one a parameter, in their order
    * @return the global gradient norm before clipping; not finite if the step was skipped
    */
-  public double step(double learningRate) {
+  public double step(double learningRate, List<NDArray> gradients) {
     boolean gradMode = JniUtils.isGradMode();
     JniUtils.setGradMode(false);
     try (TensorScope _ = new TensorScope()) {
-      List<NDArray> gradients = parameters.stream().map(NDArray::getGradient).toList();
       NDArray limit = manager.create((float) maxGradientNorm);
       double norm = kernels.one("clip_gradients", limit, gradients).getFloat();
       if (Double.isFinite(norm)) {
@@ -69,7 +72,6 @@ public final class AdamW implements AutoCloseable {
             secondMoments,
             parameters.stream().map(parameter -> count).toList());
       }
-      parameters.forEach(parameter -> JniUtils.zeroGrad((PtNDArray) parameter));
       return norm;
     } finally {
       JniUtils.setGradMode(gradMode);
@@ -91,13 +93,9 @@ public final class AdamW implements AutoCloseable {
     return secondMoments;
   }
 
-  /** Goes on as after {@code steps} steps that left these moments, one array a parameter. */
-  public void restore(int steps, List<float[]> firstMoments, List<float[]> secondMoments) {
+  /** Goes on as after so many steps, with the moments as they are now. */
+  public void restore(int steps) {
     this.steps = steps;
-    for (int i = 0; i < parameters.size(); i++) {
-      this.firstMoments.get(i).set(firstMoments.get(i));
-      this.secondMoments.get(i).set(secondMoments.get(i));
-    }
   }
 
   @Override

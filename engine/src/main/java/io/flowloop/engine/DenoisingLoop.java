@@ -19,28 +19,27 @@ final class DenoisingLoop {
     this.kernels = pipeline.kernels();
   }
 
-  /**
-   * The tokens a walk is conditioned on.
-   *
-   * @param prompt (1, L, D)
-   * @param negative (1, L, D), or the prompt's own where there is no guidance
-   */
-  record Conditioning(NDArray prompt, NDArray negative) {}
-
   /** Walks all rows of {@code seeds} together; one trajectory a seed, in their order. */
-  List<Trajectory> walk(Conditioning conditioning, List<RowSeed> seeds, Sampling sampling) {
+  List<Trajectory> walk(
+      Guidance.Conditioning conditioning, List<RowSeed> seeds, Sampling sampling) {
     float[] sigmas = pipeline.sigmas(sampling.numInferenceSteps());
     SdeWindow window = sampling.sdeWindow();
     FlowMatchSdeScheduler scheduler =
         new FlowMatchSdeScheduler(sigmas, sampling.sdeType(), sampling.noiseLevel());
+    Guidance guidance = new Guidance(pipeline, sampling.guidanceScale());
     List<float[]> states = new ArrayList<>();
     List<float[]> logProbs = new ArrayList<>();
     try (TensorScope _ = new TensorScope()) {
-      NDArray text = rowsOfText(conditioning, seeds.size(), sampling);
+      NDArray text = guidance.rowsOfText(conditioning, seeds.size());
       NDArray x = initialLatents(seeds);
       for (int i = 0; i < sampling.numInferenceSteps(); i++) {
+        if (Thread.interrupted()) {
+          throw new EngineException(
+              "interrupted before denoising step %d of %d"
+                  .formatted(i, sampling.numInferenceSteps()));
+        }
         try (TensorScope step = new TensorScope()) {
-          NDArray v = velocity(x, sigmas[i], text, sampling);
+          NDArray v = velocity(x, sigmas[i], text, guidance);
           if (window.contains(i)) {
             states.add(x.toFloatArray());
             FlowMatchSdeScheduler.Step taken =
@@ -59,29 +58,9 @@ final class DenoisingLoop {
     }
   }
 
-  private NDArray velocity(NDArray x, float sigma, NDArray text, Sampling sampling) {
+  private NDArray velocity(NDArray x, float sigma, NDArray text, Guidance guidance) {
     NDArray sigmas = pipeline.manager().create(new float[] {sigma});
-    if (!guided(sampling)) {
-      return pipeline.denoiser().velocity(x, sigmas, text);
-    }
-    NDArray both = pipeline.denoiser().velocity(x.concat(x), sigmas, text);
-    NDArray scale = pipeline.manager().create((float) sampling.guidanceScale());
-    return kernels.one("guide", both, scale);
-  }
-
-  /** The text of each row of a forward: the prompt's, behind the negative one's if guided. */
-  private static NDArray rowsOfText(Conditioning conditioning, int k, Sampling sampling) {
-    NDArray prompt = repeat(conditioning.prompt(), k);
-    return guided(sampling) ? repeat(conditioning.negative(), k).concat(prompt) : prompt;
-  }
-
-  private static NDArray repeat(NDArray tokens, int k) {
-    Shape one = tokens.getShape();
-    return tokens.broadcast(k, one.get(1), one.get(2));
-  }
-
-  static boolean guided(Sampling sampling) {
-    return sampling.guidanceScale() != 1;
+    return guidance.guided(pipeline.denoiser().velocity(guidance.rowsOfLatents(x), sigmas, text));
   }
 
   private NDArray initialLatents(List<RowSeed> seeds) {

@@ -8,49 +8,48 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** Between weights on a device and in plain memory. */
+/** Between named tensors on a device and in plain memory. */
 final class DeviceWeights {
 
   private DeviceWeights() {}
 
   /**
-   * Overwrites weights of a pipeline in place.
+   * Overwrites some of the {@code live} tensors in place.
    *
-   * @throws EngineException if the model has no such tensor, or of another shape; nothing changed
+   * @throws EngineException if there is no such tensor, or it has another shape; nothing changed
    */
-  static void load(Pipeline pipeline, Map<String, HostTensor> tensors) {
-    tensors.forEach((name, tensor) -> check(pipeline, name, tensor));
-    tensors.forEach((name, tensor) -> live(pipeline, name).set(tensor.values()));
+  static void load(Map<String, NDArray> live, Map<String, HostTensor> values) {
+    values.forEach((name, value) -> check(live, name, value));
+    values.forEach((name, value) -> named(live, name).set(value.values()));
   }
 
-  private static void check(Pipeline pipeline, String name, HostTensor tensor) {
-    List<Long> expected = shape(live(pipeline, name));
-    if (!tensor.shape().equals(expected)) {
+  private static void check(Map<String, NDArray> live, String name, HostTensor value) {
+    List<Long> expected = shape(named(live, name));
+    if (!value.shape().equals(expected)) {
       throw new EngineException(
           "policy weights: tensor %s of shape %s (expected: %s); these are of another model"
-              .formatted(name, tensor.shape(), expected));
+              .formatted(name, value.shape(), expected));
     }
   }
 
-  /** Copies of some weights of a pipeline. */
-  static SortedMap<String, HostTensor> read(Pipeline pipeline, Collection<String> names) {
-    SortedMap<String, HostTensor> tensors = new TreeMap<>();
-    names.forEach(name -> tensors.put(name, read(live(pipeline, name))));
-    return tensors;
+  /** Copies of some of the {@code live} tensors. */
+  static SortedMap<String, HostTensor> read(Map<String, NDArray> live, Collection<String> names) {
+    SortedMap<String, HostTensor> copies = new TreeMap<>();
+    for (String name : names) {
+      NDArray tensor = named(live, name);
+      copies.put(name, new HostTensor(shape(tensor), tensor.toFloatArray()));
+    }
+    return copies;
   }
 
-  static HostTensor read(NDArray tensor) {
-    return new HostTensor(shape(tensor), tensor.toFloatArray());
-  }
-
-  private static NDArray live(Pipeline pipeline, String name) {
-    NDArray live = pipeline.weights().get(name);
-    if (live == null) {
+  private static NDArray named(Map<String, NDArray> live, String name) {
+    NDArray tensor = live.get(name);
+    if (tensor == null) {
       throw new EngineException(
           "policy weights: tensor %s (expected: one of the model's %d); these are of another model"
-              .formatted(name, pipeline.weights().size()));
+              .formatted(name, live.size()));
     }
-    return live;
+    return tensor;
   }
 
   private static List<Long> shape(NDArray tensor) {

@@ -100,12 +100,24 @@ public final class FlowMatchSdeScheduler {
   }
 
   /**
-   * The log-prob (k) of having gone from {@code x} to {@code after} at step {@code i} under another
-   * velocity; the same arithmetic as {@link #sdeStep}, so that equal velocities give equal bits.
+   * The stochastic step {@code i} that led from {@code x} to {@code after}, seen with another
+   * velocity: its mean, and its log-prob there. The same arithmetic as {@link #sdeStep}, so that
+   * equal velocities give equal bits.
    */
-  public NDArray logProb(Kernels kernels, NDArray x, NDArray velocity, NDArray after, int i) {
+  public Step taken(Kernels kernels, NDArray x, NDArray velocity, NDArray after, int i) {
     NDArray c = coefficients(i).on(x.getManager());
-    return kernels.one("log_prob", after, kernels.one("ode_step", x, velocity, c), c);
+    NDArray mean = kernels.one("ode_step", x, velocity, c);
+    return new Step(after, mean, kernels.one("log_prob", after, mean, c));
+  }
+
+  /** σ_i. */
+  float sigma(int i) {
+    return sigmas[i];
+  }
+
+  /** How far σ falls at step {@code i}: −dt. */
+  double fall(int i) {
+    return -dt(i);
   }
 
   Coefficients coefficients(int i) {

@@ -2,7 +2,9 @@ package io.flowloop.engine;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import java.util.Map;
 import java.util.SequencedMap;
+import java.util.function.Consumer;
 
 /**
  * One loaded model: text encoder, denoiser and image decoder on one device. All else (noise, loop,
@@ -44,6 +46,27 @@ public interface Pipeline extends AutoCloseable {
      * @return (k, S, C)
      */
     NDArray velocity(NDArray latents, NDArray sigmas, NDArray text);
+
+    /** {@link #velocity}, recorded for a backward. */
+    default Recording recorded(NDArray latents, NDArray sigmas, NDArray text) {
+      NDArray velocity = Gradients.recorded(() -> velocity(latents, sigmas, text));
+      return new Recording(velocity, gradient -> Gradients.backward(velocity, gradient));
+    }
+
+    /**
+     * {@link #recorded}, to the same bits, but only what stands between blocks is kept: backward
+     * computes each block again, for less memory and about a third more time.
+     */
+    Recording checkpointed(NDArray latents, NDArray sigmas, NDArray text);
+
+    /**
+     * A velocity and the way back from it. Belongs to the scope that it was made in.
+     *
+     * @param velocity (k, S, C)
+     * @param backward takes the gradient of something with respect to the velocity and adds its
+     *     gradients to those of the weights
+     */
+    record Recording(NDArray velocity, Consumer<NDArray> backward) {}
   }
 
   /** Turns final latents into pictures. */
@@ -65,6 +88,9 @@ public interface Pipeline extends AutoCloseable {
 
   /** The denoiser's weights by name: live tensors, which may be written to in place. */
   SequencedMap<String, NDArray> weights();
+
+  /** The same network with other weights: these, by name, and the pipeline's own for the rest. */
+  Denoiser denoiser(Map<String, NDArray> weights);
 
   /** Shape (S, C) of one row's packed latents. */
   LatentShape latentShape();

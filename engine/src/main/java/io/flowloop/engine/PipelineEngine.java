@@ -36,8 +36,8 @@ public final class PipelineEngine implements DiffusionEngine {
     try (TensorScope _ = new TensorScope()) {
       long start = System.nanoTime();
       Encoded prompt = pipeline.textEncoder().encode(request.prompt());
-      DenoisingLoop.Conditioning conditioning =
-          new DenoisingLoop.Conditioning(prompt.tokens(), negative(prompt, request.sampling()));
+      Guidance.Conditioning conditioning =
+          new Guidance(pipeline, request.sampling().guidanceScale()).conditioning(prompt.tokens());
       Duration encode = since(start);
       for (int from = 0; from < request.rows(); from += maxRowsPerForward) {
         int to = Math.min(from + maxRowsPerForward, request.rows());
@@ -57,7 +57,7 @@ public final class PipelineEngine implements DiffusionEngine {
 
   private List<Sample> subBatch(
       Sampling sampling,
-      DenoisingLoop.Conditioning conditioning,
+      Guidance.Conditioning conditioning,
       PromptEmbedding embedding,
       List<RowSeed> rows,
       Duration encode) {
@@ -87,12 +87,6 @@ public final class PipelineEngine implements DiffusionEngine {
     return samples;
   }
 
-  private ai.djl.ndarray.NDArray negative(Encoded prompt, Sampling sampling) {
-    return DenoisingLoop.guided(sampling)
-        ? pipeline.textEncoder().encode(pipeline.textEncoder().negativePrompt()).tokens()
-        : prompt.tokens();
-  }
-
   private void requireFinite(Trajectory trajectory, RowSeed row) {
     for (float value : trajectory.finalLatents()) {
       if (!Float.isFinite(value)) {
@@ -110,9 +104,10 @@ public final class PipelineEngine implements DiffusionEngine {
 
   @Override
   public long load(PolicyWeights weights) {
-    DeviceWeights.load(pipeline, weights.tensors());
+    DeviceWeights.load(pipeline.weights(), weights.tensors());
     policyVersion = weights.version();
-    return PolicyWeights.checksum(DeviceWeights.read(pipeline, weights.tensors().keySet()));
+    return PolicyWeights.checksum(
+        DeviceWeights.read(pipeline.weights(), weights.tensors().keySet()));
   }
 
   @Override

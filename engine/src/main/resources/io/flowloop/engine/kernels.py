@@ -20,8 +20,9 @@ class Kernels(Module):
     return torch.chunk(torch.unsqueeze(torch.linear(conditioning, w[0], w[1]), 1), 6, -1)
 
   def mmdit_block(self: __torch__.Kernels, image: Tensor, text: Tensor, conditioning: Tensor, iw: List[Tensor], tw: List[Tensor]) -> Tuple[Tensor, Tensor]:
-    imod = (self).stream_modulation(conditioning, iw, )
-    tmod = (self).stream_modulation(conditioning, tw, )
+    shared = torch.view(conditioning, [-1, torch.size(conditioning, 1)])
+    imod = (self).stream_modulation(shared, iw, )
+    tmod = (self).stream_modulation(shared, tw, )
     iqkv = torch.chunk(torch.linear((self).modulate(image, imod[0], imod[1], ), iw[2], iw[3]), 3, -1)
     tqkv = torch.chunk(torch.linear((self).modulate(text, tmod[0], tmod[1], ), tw[2], tw[3]), 3, -1)
     width = torch.size(iw[4], 0)
@@ -71,6 +72,43 @@ class Kernels(Module):
     k = torch.unbind(c, 0)
     squares = torch.square(torch.sub(after, mean))
     return torch.sub(k[4], torch.mul(torch.mean(torch.flatten(squares, 1), [1]), k[3]))
+
+  def divergence(self: __torch__.Kernels, mean: Tensor, other: Tensor, scale: Tensor) -> Tensor:
+    squares = torch.square(torch.sub(mean, other))
+    return torch.mul(torch.mean(torch.flatten(squares, 1), [1]), scale)
+
+  def guarded_log_ratio(self: __torch__.Kernels, log_ratio: Tensor, shift: Tensor, std: Tensor) -> Tensor:
+    return torch.mul(torch.add(log_ratio, shift), std)
+
+  def clipped_loss(self: __torch__.Kernels, log_ratio: Tensor, advantages: Tensor, clip: Tensor) -> Tuple[Tensor, Tensor]:
+    ratio = torch.exp(log_ratio)
+    clipped = torch.clamp(ratio, torch.sub(torch.ones_like(clip), clip), torch.add(clip, 1))
+    loss = torch.neg(torch.minimum(torch.mul(advantages, ratio), torch.mul(advantages, clipped)))
+    return (loss, ratio)
+
+  def masked_loss(self: __torch__.Kernels, log_ratio: Tensor, advantages: Tensor, divergence: Tensor, limit: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+    ratio = torch.exp(log_ratio)
+    away = torch.gt(torch.mul(torch.sub(ratio, 1), advantages), 0)
+    cut = torch.logical_and(away, torch.ge(divergence, limit))
+    loss = torch.masked_fill(torch.neg(torch.mul(advantages, ratio)), cut, 0)
+    return (loss, ratio, torch.to(cut, 6))
+
+  def weighted_sum(self: __torch__.Kernels, losses: Tensor, scale: Tensor) -> Tensor:
+    return torch.mul(torch.sum(losses), scale)
+
+  def inner_product(self: __torch__.Kernels, values: List[Tensor], gradients: List[Tensor]) -> Tensor:
+    products = annotate(List[Tensor], [])
+    for i in range(torch.len(values)):
+      _0 = torch.append(products, torch.sum(torch.mul(values[i], gradients[i])))
+    return torch.sum(torch.stack(products))
+
+  def lora_merge(self: __torch__.Kernels, weight: Tensor, base: Tensor, a: Tensor, b: Tensor, scale: Tensor) -> Tensor:
+    merged = torch.add(base, torch.mul(torch.matmul(b, a), scale))
+    return torch.copy_(torch.detach(weight), merged)
+
+  def lora_gradients(self: __torch__.Kernels, gradient: Tensor, a: Tensor, b: Tensor, scale: Tensor) -> Tuple[Tensor, Tensor]:
+    scaled = torch.mul(gradient, scale)
+    return (torch.matmul(torch.t(b), scaled), torch.matmul(scaled, torch.t(a)))
 
   def squared_error(self: __torch__.Kernels, prediction: Tensor, target: Tensor) -> Tensor:
     return torch.mean(torch.square(torch.sub(prediction, target)))

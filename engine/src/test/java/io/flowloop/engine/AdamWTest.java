@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.pytorch.engine.PtNDArray;
-import ai.djl.pytorch.jni.JniUtils;
 import io.flowloop.config.Device;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
@@ -35,13 +33,13 @@ class AdamWTest {
   @Test
   void step_threeSteps_followTheFormula() {
     NDArray parameter = parameter(START);
-    try (AdamW adamW = new AdamW(device, List.of(parameter), DECAY, 1e9)) {
+    try (AdamW adamW =
+        new AdamW(device.kernels(), device.manager(), List.of(parameter), DECAY, 1e9)) {
       double[] x = {3, -4, 1};
       double[] m = new double[3];
       double[] v = new double[3];
       for (int t = 1; t <= 3; t++) {
-        backward(parameter, 1);
-        adamW.step(RATE);
+        step(adamW, parameter, 1);
         for (int i = 0; i < 3; i++) {
           double gradient = 2 * x[i];
           x[i] *= 1 - RATE * DECAY;
@@ -60,9 +58,8 @@ class AdamWTest {
   @Test
   void step_gradientOverTheLimit_isScaledDownToIt() {
     NDArray parameter = parameter(START);
-    try (AdamW adamW = new AdamW(device, List.of(parameter), 0, 0.5)) {
-      backward(parameter, 1);
-      double norm = adamW.step(RATE);
+    try (AdamW adamW = new AdamW(device.kernels(), device.manager(), List.of(parameter), 0, 0.5)) {
+      double norm = step(adamW, parameter, 1);
 
       assertThat(norm).isCloseTo(2 * Math.sqrt(26), within(1e-5));
       // The first moment is a tenth of the clipped gradient.
@@ -75,15 +72,13 @@ class AdamWTest {
   @Test
   void step_gradientNotFinite_changesNothingAndSaysSo() {
     NDArray parameter = parameter(START);
-    try (AdamW adamW = new AdamW(device, List.of(parameter), DECAY, 1)) {
-      backward(parameter, Float.NaN);
-
-      assertThat(adamW.step(RATE)).isNaN();
+    try (AdamW adamW =
+        new AdamW(device.kernels(), device.manager(), List.of(parameter), DECAY, 1)) {
+      assertThat(step(adamW, parameter, Float.NaN)).isNaN();
       assertThat(parameter.toFloatArray()).containsExactly(START);
       assertThat(adamW.steps()).isZero();
 
-      backward(parameter, 1);
-      assertThat(adamW.step(RATE)).isFinite();
+      assertThat(step(adamW, parameter, 1)).isFinite();
     }
   }
 
@@ -91,19 +86,15 @@ class AdamWTest {
   void restore_stateOfAnother_goesOnWithTheSameBits() {
     NDArray parameter = parameter(START);
     NDArray copy = parameter(START);
-    try (AdamW adamW = new AdamW(device, List.of(parameter), DECAY, 1);
-        AdamW other = new AdamW(device, List.of(copy), DECAY, 1)) {
-      backward(parameter, 1);
-      adamW.step(RATE);
+    try (AdamW adamW = new AdamW(device.kernels(), device.manager(), List.of(parameter), DECAY, 1);
+        AdamW other = new AdamW(device.kernels(), device.manager(), List.of(copy), DECAY, 1)) {
+      step(adamW, parameter, 1);
       copy.set(parameter.toFloatArray());
-      other.restore(
-          adamW.steps(),
-          List.of(adamW.firstMoments().getFirst().toFloatArray()),
-          List.of(adamW.secondMoments().getFirst().toFloatArray()));
-      backward(parameter, 1);
-      backward(copy, 1);
-      adamW.step(RATE);
-      other.step(RATE);
+      other.firstMoments().getFirst().set(adamW.firstMoments().getFirst().toFloatArray());
+      other.secondMoments().getFirst().set(adamW.secondMoments().getFirst().toFloatArray());
+      other.restore(adamW.steps());
+      step(adamW, parameter, 1);
+      step(other, copy, 1);
 
       assertThat(copy.toFloatArray()).isEqualTo(parameter.toFloatArray());
     }
@@ -115,14 +106,14 @@ class AdamWTest {
     return parameter;
   }
 
-  /** Leaves {@code scale} times the gradient of Σx² on the parameter. */
-  private void backward(NDArray parameter, float scale) {
-    JniUtils.setGradMode(true);
+  /** A step along {@code scale} times the gradient of Σx². */
+  private double step(AdamW adamW, NDArray parameter, float scale) {
     try (TensorScope _ = new TensorScope()) {
-      NDArray loss = parameter.square().sum();
-      JniUtils.backward((PtNDArray) loss, (PtNDArray) device.manager().create(scale), false, false);
-    } finally {
-      JniUtils.setGradMode(false);
+      NDArray loss = Gradients.recorded(() -> parameter.square().sum());
+      Gradients.backward(loss, device.manager().create(scale));
+      double norm = adamW.step(RATE, Gradients.of(List.of(parameter)));
+      Gradients.clear(List.of(parameter));
+      return norm;
     }
   }
 }

@@ -126,12 +126,13 @@ class FlowMatchSdeSchedulerTest {
       NDArray logProb =
           golden
               .scheduler()
-              .logProb(
+              .taken(
                   device.kernels(),
                   tensor(golden, golden.sample()),
                   tensor(golden, golden.velocity()).mul(1.01f),
                   tensor(golden, golden.prevSample()),
-                  golden.stepIndex());
+                  golden.stepIndex())
+              .logProb();
 
       assertThat(logProb.toFloatArray())
           .containsExactly(golden.logProbUnderOtherVelocity(), TOLERANCE);
@@ -149,7 +150,10 @@ class FlowMatchSdeSchedulerTest {
               .scheduler()
               .sdeStep(device.kernels(), x, v, tensor(golden, golden.noise()), golden.stepIndex());
       NDArray again =
-          golden.scheduler().logProb(device.kernels(), x, v, step.after(), golden.stepIndex());
+          golden
+              .scheduler()
+              .taken(device.kernels(), x, v, step.after(), golden.stepIndex())
+              .logProb();
 
       assertThat(again.toFloatArray()).isEqualTo(step.logProb().toFloatArray());
     }

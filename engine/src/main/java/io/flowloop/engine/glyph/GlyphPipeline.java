@@ -10,6 +10,8 @@ import io.flowloop.engine.LoadedDevice;
 import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.PromptEmbedding;
 import io.flowloop.engine.SigmaSchedule;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.SequencedMap;
 
 /** The embedded model, loaded: draws the digits of a prompt in black on white. */
@@ -98,9 +100,17 @@ public final class GlyphPipeline implements Pipeline {
     return latents -> GlyphPixels.image(latents, imageHeight, imageWidth, config.patch());
   }
 
+  /** Without the embeddings of the text: they are the text encoder, which stays as it is. */
   @Override
   public SequencedMap<String, NDArray> weights() {
-    return transformer.parameters();
+    SequencedMap<String, NDArray> weights = new LinkedHashMap<>(transformer.parameters());
+    weights.keySet().removeIf(name -> name.startsWith("text_embed."));
+    return weights;
+  }
+
+  @Override
+  public Denoiser denoiser(Map<String, NDArray> weights) {
+    return transformer.with(weights);
   }
 
   @Override

@@ -3,10 +3,9 @@ package io.flowloop.engine.glyph;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.pytorch.engine.PtNDArray;
-import ai.djl.pytorch.jni.JniUtils;
 import io.flowloop.config.PretrainConfig;
 import io.flowloop.engine.AdamW;
+import io.flowloop.engine.Gradients;
 import io.flowloop.engine.LoadedDevice;
 import io.flowloop.engine.Pipeline.LatentShape;
 import io.flowloop.engine.TensorScope;
@@ -48,7 +47,13 @@ final class GlyphTrainer implements AutoCloseable {
       means.add(parameter.duplicate());
       parameter.setRequiresGradient(true);
     }
-    this.optimizer = new AdamW(device, parameters, settings.weightDecay(), MAX_GRADIENT_NORM);
+    this.optimizer =
+        new AdamW(
+            device.kernels(),
+            device.manager(),
+            parameters,
+            settings.weightDecay(),
+            MAX_GRADIENT_NORM);
   }
 
   LatentShape latentShape() {
@@ -59,10 +64,12 @@ final class GlyphTrainer implements AutoCloseable {
   Outcome learn(int step, GlyphBatch batch) {
     double learningRate = learningRate(step);
     double loss;
+    double norm;
     try (TensorScope _ = new TensorScope()) {
       loss = backward(batch);
+      norm = optimizer.step(learningRate, Gradients.of(parameters));
+      Gradients.clear(parameters);
     }
-    double norm = optimizer.step(learningRate);
     try (TensorScope _ = new TensorScope()) {
       NDArray weight = device.manager().create((float) (1 - settings.emaDecay()));
       device.kernels().run("ema_step", weight, means, parameters);
@@ -79,16 +86,18 @@ final class GlyphTrainer implements AutoCloseable {
     NDArray latents = manager.create(batch.latents(), shape);
     NDArray target = manager.create(batch.velocities(), shape);
     NDArray sigmas = manager.create(batch.sigmas());
-    JniUtils.setGradMode(true);
-    try {
-      GlyphTransformer network = pipeline.denoiser();
-      NDArray velocity = network.velocity(latents, sigmas, network.embed(ids));
-      NDArray loss = device.kernels().one("squared_error", velocity, target);
-      JniUtils.backward((PtNDArray) loss, (PtNDArray) manager.create(1f), false, false);
-      return loss.getFloat();
-    } finally {
-      JniUtils.setGradMode(false);
-    }
+    GlyphTransformer network = pipeline.denoiser();
+    NDArray loss =
+        Gradients.recorded(
+            () ->
+                device
+                    .kernels()
+                    .one(
+                        "squared_error",
+                        network.velocity(latents, sigmas, network.embed(ids)),
+                        target));
+    Gradients.backward(loss, manager.create(1f));
+    return loss.getFloat();
   }
 
   /** Linear warm-up, then half a cosine down to 0. */
@@ -124,10 +133,9 @@ final class GlyphTrainer implements AutoCloseable {
   void restore(GlyphCheckpoint checkpoint) {
     set(parameters, checkpoint.parameters());
     set(means, checkpoint.means());
-    optimizer.restore(
-        checkpoint.optimizerSteps(),
-        List.copyOf(checkpoint.firstMoments().values()),
-        List.copyOf(checkpoint.secondMoments().values()));
+    set(optimizer.firstMoments(), checkpoint.firstMoments());
+    set(optimizer.secondMoments(), checkpoint.secondMoments());
+    optimizer.restore(checkpoint.optimizerSteps());
   }
 
   private static void set(List<NDArray> tensors, Map<String, float[]> values) {

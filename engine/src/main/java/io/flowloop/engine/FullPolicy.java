@@ -1,0 +1,67 @@
+package io.flowloop.engine;
+
+import ai.djl.ndarray.NDArray;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+
+/** Every weight of the denoiser is trained; the pipeline's own stay behind as the reference. */
+public final class FullPolicy implements Policy {
+
+  private final Pipeline pipeline;
+  private final SequencedMap<String, NDArray> parameters = new LinkedHashMap<>();
+  private final Pipeline.Denoiser denoiser;
+
+  /** A policy that begins as a copy of the pipeline's denoiser. */
+  public FullPolicy(Pipeline pipeline) {
+    this.pipeline = pipeline;
+    pipeline
+        .weights()
+        .forEach(
+            (name, weight) -> {
+              NDArray copy = weight.duplicate();
+              copy.setRequiresGradient(true);
+              parameters.put(name, copy);
+            });
+    this.denoiser = pipeline.denoiser(parameters);
+  }
+
+  @Override
+  public Pipeline.Denoiser denoiser() {
+    return denoiser;
+  }
+
+  @Override
+  public Pipeline.Denoiser reference() {
+    return pipeline.denoiser();
+  }
+
+  @Override
+  public SequencedMap<String, NDArray> parameters() {
+    return parameters;
+  }
+
+  @Override
+  public List<NDArray> gradients() {
+    return Gradients.of(parameters.values());
+  }
+
+  @Override
+  public void clearGradients() {
+    Gradients.clear(parameters.values());
+  }
+
+  /** They are the denoiser's weights already. */
+  @Override
+  public void applyParameters() {}
+
+  @Override
+  public SequencedMap<String, NDArray> weights() {
+    return parameters;
+  }
+
+  @Override
+  public void close() {
+    parameters.values().forEach(NDArray::close);
+  }
+}

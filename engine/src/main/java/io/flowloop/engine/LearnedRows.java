@@ -1,0 +1,100 @@
+package io.flowloop.engine;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Samples that are learned from in one forward, in its order.
+ *
+ * @param samples all of one SDE window
+ */
+record LearnedRows(List<TrainingSample> samples) {
+
+  LearnedRows {
+    samples = List.copyOf(samples);
+  }
+
+  /** Cuts a batch into the rows that shared a forward of the rollout. */
+  static List<LearnedRows> asDrawn(List<TrainingSample> batch) {
+    List<LearnedRows> all = new ArrayList<>();
+    for (int from = 0; from < batch.size(); ) {
+      int rows = batch.get(from).sample().timings().rowsPerForward();
+      int to = Math.min(from + rows, batch.size());
+      all.add(new LearnedRows(batch.subList(from, to)));
+      from = to;
+    }
+    return all;
+  }
+
+  /** Cuts a batch into forwards of so many rows, however they were drawn. */
+  static List<LearnedRows> of(int rows, List<TrainingSample> batch) {
+    List<LearnedRows> all = new ArrayList<>();
+    for (int from = 0; from < batch.size(); from += rows) {
+      all.add(new LearnedRows(batch.subList(from, Math.min(from + rows, batch.size()))));
+    }
+    return all;
+  }
+
+  /** Cuts forwards into mini-batches of at least so many samples each, but for the last. */
+  static List<List<LearnedRows>> miniBatches(int samples, List<LearnedRows> forwards) {
+    List<List<LearnedRows>> all = new ArrayList<>();
+    List<LearnedRows> open = new ArrayList<>();
+    int held = 0;
+    for (LearnedRows rows : forwards) {
+      open.add(rows);
+      held += rows.size();
+      if (held >= samples) {
+        all.add(List.copyOf(open));
+        open.clear();
+        held = 0;
+      }
+    }
+    if (!open.isEmpty()) {
+      all.add(List.copyOf(open));
+    }
+    return all;
+  }
+
+  int size() {
+    return samples.size();
+  }
+
+  SdeWindow window() {
+    return samples.getFirst().sample().trajectory().window();
+  }
+
+  /** Whether all rows share an embedding, as those of one request do. */
+  boolean haveOnePrompt() {
+    PromptEmbedding first = samples.getFirst().sample().promptEmbedding();
+    return samples.stream().allMatch(row -> row.sample().promptEmbedding().equals(first));
+  }
+
+  /** k·S·C numbers: the states before the window's step {@code w}, or after its last. */
+  float[] latents(int w) {
+    int size = samples.getFirst().sample().trajectory().latents()[w].length;
+    float[] all = new float[samples.size() * size];
+    for (int row = 0; row < samples.size(); row++) {
+      System.arraycopy(
+          samples.get(row).sample().trajectory().latents()[w], 0, all, row * size, size);
+    }
+    return all;
+  }
+
+  /** k numbers, at the window's step {@code w}. */
+  float[] logProbs(int w) {
+    float[] all = new float[samples.size()];
+    for (int row = 0; row < all.length; row++) {
+      all[row] = samples.get(row).sample().trajectory().logProbs()[w];
+    }
+    return all;
+  }
+
+  /** k numbers. */
+  float[] advantages() {
+    float[] all = new float[samples.size()];
+    for (int row = 0; row < all.length; row++) {
+      all[row] = (float) samples.get(row).advantage();
+    }
+    return all;
+  }
+}

@@ -1,0 +1,437 @@
+package io.flowloop.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.flowloop.config.EmaConfig;
+import io.flowloop.config.LearningRateDecay;
+import io.flowloop.config.LoraConfig;
+import io.flowloop.config.LossConfig;
+import io.flowloop.config.LossType;
+import io.flowloop.config.OptimizerConfig;
+import io.flowloop.config.SamplerConfig;
+import io.flowloop.config.SdeType;
+import io.flowloop.config.SdeWindowStrategy;
+import io.flowloop.config.UpdateConfig;
+import io.flowloop.engine.glyph.TinyGlyph;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.concurrent.CancellationException;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class PolicyUpdateTest {
+
+  private static final int ROWS = 8;
+  private static final LoraConfig LORA = new LoraConfig(2, 4, List.of("to_qkv", "mlp.0"));
+
+  /** What the tests vary of an update. */
+  private static final class Settings {
+    LossConfig loss = new LossConfig(LossType.FLOW_GRPO, 1e-3, 1e-5, 0);
+    SdeType sdeType = SdeType.SDE;
+    double guidanceScale = 1;
+    double learningRate = 1e-3;
+    int epochs = 1;
+    int miniBatch = ROWS;
+    OptionalInt microBatch = OptionalInt.empty();
+    boolean checkpointing;
+    EmaConfig ema = new EmaConfig(0, 1);
+    Policy.Factory policy = FullPolicy::new;
+
+    Sampling sampling() {
+      return new Sampling(5, guidanceScale, sdeType, 0.7, new SdeWindow(1, 2));
+    }
+
+    PolicyUpdate learner() {
+      return new PolicyUpdate(
+          TinyGlyph.pipeline(TinyGlyph.weights()),
+          policy,
+          new SamplerConfig(
+              5,
+              guidanceScale,
+              sdeType,
+              0.7,
+              OptionalInt.of(2),
+              java.util.Optional.empty(),
+              SdeWindowStrategy.RANDOM,
+              25),
+          new UpdateConfig(
+              loss,
+              new OptimizerConfig(learningRate, 0, LearningRateDecay.CONSTANT, 0, 1),
+              epochs,
+              miniBatch,
+              microBatch,
+              checkpointing,
+              new LoraConfig(0, 1, List.of()),
+              ema),
+          100);
+    }
+  }
+
+  private static List<Sample> draw(PipelineEngine engine, Settings settings, int step) {
+    List<Sample> samples = new ArrayList<>();
+    for (String prompt : List.of("\"7382\"", "\"05\"")) {
+      long first = 1000L * step + samples.size();
+      samples.addAll(
+          engine.generate(
+              RolloutRequest.of(
+                  prompt, settings.sampling(), LongStream.range(first, first + ROWS).toArray())));
+    }
+    return samples;
+  }
+
+  /** Above the mean +1, below it −1. */
+  private static List<TrainingSample> judged(
+      List<Sample> samples, ToDoubleFunction<Sample> reward, double sign) {
+    List<Sample> sorted = samples.stream().sorted(Comparator.comparingDouble(reward)).toList();
+    double median = reward.applyAsDouble(sorted.get(sorted.size() / 2));
+    return samples.stream()
+        .map(
+            sample ->
+                new TrainingSample(sample, reward.applyAsDouble(sample) >= median ? sign : -sign))
+        .toList();
+  }
+
+  private static double brightness(Sample sample) {
+    double sum = 0;
+    for (float value : sample.trajectory().finalLatents()) {
+      sum += value;
+    }
+    return sum / sample.trajectory().finalLatents().length;
+  }
+
+  /** Mean brightness after so many updates that favour bright images. */
+  private static double trained(Settings settings, int updates, double sign) {
+    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
+        PolicyUpdate learner = settings.learner()) {
+      for (int step = 0; step < updates; step++) {
+        List<Sample> samples = draw(engine, settings, step);
+        learner.update(judged(samples, PolicyUpdateTest::brightness, sign), step, () -> false);
+        PolicyWeights weights = learner.weights();
+        assertThat(engine.load(weights)).isEqualTo(weights.checksum());
+      }
+      return draw(engine, settings, 1_000).stream()
+          .mapToDouble(PolicyUpdateTest::brightness)
+          .average()
+          .orElseThrow();
+    }
+  }
+
+  /** Brighter where bright images are favoured, darker where dark ones are. */
+  private static void assertTrains(Settings settings) {
+    double start = trained(settings, 0, 1);
+    double up = trained(settings, 8, 1);
+    double down = trained(settings, 8, -1);
+    System.out.println(start + " " + up + " " + down);
+
+    assertThat(up).isGreaterThan(start + 0.02);
+    assertThat(down).isLessThan(start - 0.02);
+  }
+
+  @ParameterizedTest
+  @EnumSource(LossType.class)
+  void update_anyLoss_trainsTowardsTheReward(LossType type) {
+    Settings settings = new Settings();
+    settings.loss = new LossConfig(type, 1e-3, 1e-5, 0);
+    settings.miniBatch = 2 * ROWS;
+    settings.learningRate = 3e-3;
+
+    assertTrains(settings);
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = SdeType.class, names = "ODE", mode = EnumSource.Mode.EXCLUDE)
+  void update_anySampler_hasRatiosOfExactlyOneOnFreshData(SdeType type) {
+    for (LossType loss : LossType.values()) {
+      for (double guidance : new double[] {1, 3}) {
+        for (Policy.Factory policy : policies()) {
+          Settings settings = new Settings();
+          settings.sdeType = type;
+          settings.guidanceScale = guidance;
+          settings.loss = new LossConfig(loss, 1e-3, 1e-5, 0.1);
+          settings.miniBatch = 2 * ROWS;
+          settings.policy = policy;
+          try (PipelineEngine engine = TinyGlyph.engine(ROWS);
+              PolicyUpdate learner = settings.learner()) {
+            for (int step = 0; step < 2; step++) {
+              UpdateMetrics metrics =
+                  learner.update(
+                      judged(draw(engine, settings, step), PolicyUpdateTest::brightness, 1),
+                      step,
+                      () -> false);
+
+              assertThat(metrics.freshRatioError()).isZero();
+              assertThat(metrics.ratioMean()).isEqualTo(1);
+              assertThat(metrics.ratioStd()).isZero();
+              assertThat(metrics.clipFraction()).isZero();
+              assertThat(metrics.approxKl()).isZero();
+              assertThat(metrics.optimizerSteps()).isEqualTo(1);
+              engine.load(learner.weights());
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private static List<Policy.Factory> policies() {
+    return List.of(FullPolicy::new, pipeline -> new LoraPolicy(pipeline, LORA, 3));
+  }
+
+  @Test
+  void update_severalMiniBatches_movesRatiosAwayFromOne() {
+    Settings settings = new Settings();
+    UpdateMetrics metrics = update(settings);
+
+    assertThat(metrics.optimizerSteps()).isEqualTo(2);
+    assertThat(metrics.freshRatioError()).isZero();
+    assertThat(metrics.ratioStd()).isPositive();
+    assertThat(metrics.logProbDrift()).containsOnlyKeys(1, 2);
+    assertThat(metrics.forwards()).containsOnlyKeys(ROWS).containsEntry(ROWS, 4);
+  }
+
+  private static UpdateMetrics update(Settings settings) {
+    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
+        PolicyUpdate learner = settings.learner()) {
+      return learner.update(
+          judged(draw(engine, settings, 0), PolicyUpdateTest::brightness, 1), 0, () -> false);
+    }
+  }
+
+  @Test
+  void update_lora_trainsTowardsTheRewardAndKeepsItsReference() {
+    Settings settings = new Settings();
+    settings.policy = pipeline -> new LoraPolicy(pipeline, LORA, 3);
+    settings.miniBatch = 2 * ROWS;
+    settings.learningRate = 2e-2;
+
+    assertTrains(settings);
+  }
+
+  @Test
+  void update_checkpointedBlocks_giveTheBitsOfTheWholeGraph() {
+    for (double guidance : new double[] {1, 3}) {
+      Settings whole = new Settings();
+      whole.guidanceScale = guidance;
+      Settings checkpointed = new Settings();
+      checkpointed.guidanceScale = guidance;
+      checkpointed.checkpointing = true;
+
+      assertThat(state(checkpointed, 2)).isEqualTo(state(whole, 2));
+    }
+  }
+
+  /** Checksums of all that a learner has after so many updates. */
+  private static List<Long> state(Settings settings, int updates) {
+    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
+        PolicyUpdate learner = settings.learner()) {
+      for (int step = 0; step < updates; step++) {
+        learner.update(
+            judged(draw(engine, settings, step), PolicyUpdateTest::brightness, 1),
+            step,
+            () -> false);
+        engine.load(learner.weights());
+      }
+      return checksums(learner.state());
+    }
+  }
+
+  private static List<Long> checksums(LearnerState state) {
+    return List.of(
+        state.version(),
+        (long) state.optimizerSteps(),
+        PolicyWeights.checksum(state.parameters()),
+        PolicyWeights.checksum(state.firstMoments()),
+        PolicyWeights.checksum(state.secondMoments()),
+        PolicyWeights.checksum(state.averages()));
+  }
+
+  @Test
+  void restore_stateOfAnother_goesOnWithTheSameBits() {
+    for (Policy.Factory policy : policies()) {
+      Settings settings = new Settings();
+      settings.policy = policy;
+      settings.ema = new EmaConfig(0.9, 1);
+      try (PipelineEngine engine = TinyGlyph.engine(ROWS);
+          PolicyUpdate learner = settings.learner();
+          PolicyUpdate other = settings.learner()) {
+        learner.update(
+            judged(draw(engine, settings, 0), PolicyUpdateTest::brightness, 1), 0, () -> false);
+        other.restore(learner.state());
+        engine.load(learner.weights());
+        List<TrainingSample> next =
+            judged(draw(engine, settings, 1), PolicyUpdateTest::brightness, 1);
+        learner.update(next, 1, () -> false);
+        UpdateMetrics metrics = other.update(next, 1, () -> false);
+
+        assertThat(metrics.freshRatioError()).isZero();
+        assertThat(checksums(other.state())).isEqualTo(checksums(learner.state()));
+        assertThat(other.keptWeights().checksum()).isEqualTo(learner.keptWeights().checksum());
+      }
+    }
+  }
+
+  @Test
+  void keptWeights_withEma_lieBetweenStartAndPolicy() {
+    Settings settings = new Settings();
+    settings.ema = new EmaConfig(0.5, 1);
+    settings.miniBatch = 2 * ROWS;
+    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
+        PolicyUpdate learner = settings.learner()) {
+      float before = first(learner.weights());
+      learner.update(
+          judged(draw(engine, settings, 0), PolicyUpdateTest::brightness, 1), 0, () -> false);
+      float after = first(learner.weights());
+      float kept = first(learner.keptWeights());
+
+      assertThat(after).isNotEqualTo(before);
+      assertThat(kept).isEqualTo(before + (after - before) / 2);
+      assertThat(first(learner.weights())).isEqualTo(after);
+    }
+  }
+
+  private static float first(PolicyWeights weights) {
+    return weights.tensors().firstEntry().getValue().values()[0];
+  }
+
+  @Test
+  void update_betaAboveZero_measuresTheDistanceFromTheReference() {
+    Settings settings = new Settings();
+    settings.loss = new LossConfig(LossType.FLOW_GRPO, 1e-3, 1e-5, 1);
+    settings.miniBatch = ROWS;
+
+    assertThat(update(settings).klLoss()).isPositive();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {4, 16})
+  void update_microBatchOfAnotherSize_saysThatRatiosAreNotExact(int rows) {
+    Settings settings = new Settings();
+    settings.microBatch = OptionalInt.of(rows);
+    settings.miniBatch = 2 * ROWS;
+    UpdateMetrics metrics = update(settings);
+
+    assertThat(metrics.forwards()).containsOnlyKeys(rows);
+    assertThat(metrics.freshRatioError()).isLessThan(1e-4);
+  }
+
+  @Test
+  void update_advantagesThatAreNotNumbersOnTheDevice_skipTheStepAndSaySo() {
+    Settings settings = new Settings();
+    settings.miniBatch = 2 * ROWS;
+    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
+        PolicyUpdate learner = settings.learner()) {
+      PolicyWeights before = learner.weights();
+      List<TrainingSample> huge =
+          draw(engine, settings, 0).stream()
+              .map(sample -> new TrainingSample(sample, 1e300))
+              .toList();
+
+      UpdateMetrics metrics = learner.update(huge, 0, () -> false);
+
+      assertThat(metrics.skippedSteps()).isEqualTo(1);
+      assertThat(metrics.optimizerSteps()).isZero();
+      assertThat(learner.weights().checksum()).isEqualTo(before.checksum());
+    }
+  }
+
+  @Test
+  void update_sampleOfAnotherVersion_isRefused() {
+    Settings settings = new Settings();
+    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
+        PolicyUpdate learner = settings.learner()) {
+      List<TrainingSample> samples =
+          judged(draw(engine, settings, 0), PolicyUpdateTest::brightness, 1);
+      learner.update(samples, 0, () -> false);
+
+      assertThatThrownBy(() -> learner.update(samples, 1, () -> false))
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("drawn by policy version 0 (expected: 1, the learner's)");
+    }
+  }
+
+  @Test
+  void update_cancelled_isGivenUpBetweenForwards() {
+    Settings settings = new Settings();
+    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
+        PolicyUpdate learner = settings.learner()) {
+      List<TrainingSample> samples =
+          judged(draw(engine, settings, 0), PolicyUpdateTest::brightness, 1);
+      LearnerState before = learner.state();
+      int[] asked = {0};
+
+      assertThatThrownBy(() -> learner.update(samples, 0, () -> ++asked[0] > 3))
+          .isInstanceOf(CancellationException.class);
+      learner.restore(before);
+
+      assertThat(checksums(learner.state())).isEqualTo(checksums(before));
+    }
+  }
+
+  @Test
+  void restore_stateOfAnotherModel_isRefused() {
+    Settings settings = new Settings();
+    Settings lora = new Settings();
+    lora.policy = pipeline -> new LoraPolicy(pipeline, LORA, 3);
+    try (PolicyUpdate learner = settings.learner();
+        PolicyUpdate adapters = lora.learner()) {
+      LearnerState state = learner.state();
+      LearnerState foreign =
+          new LearnerState(
+              0,
+              0,
+              state.base() + 1,
+              state.parameters(),
+              state.firstMoments(),
+              state.secondMoments(),
+              state.averages());
+
+      assertThatThrownBy(() -> learner.restore(foreign)).hasMessageContaining("other weights");
+      assertThatThrownBy(() -> adapters.restore(state)).hasMessageContaining("update.lora");
+    }
+  }
+
+  @Test
+  void lora_targetThatIsNoLayer_namesThoseThatAre() {
+    LoraConfig lora = new LoraConfig(2, 4, List.of("to_q"));
+    Settings settings = new Settings();
+    settings.policy = pipeline -> new LoraPolicy(pipeline, lora, 3);
+
+    assertThatThrownBy(settings::learner)
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("update.lora.targets: to_q (expected:")
+        .hasMessageContaining("to_qkv")
+        .hasMessageContaining("mlp.0");
+  }
+
+  @Test
+  void update_manyUpdates_leavesNoTensorBehind() {
+    Settings settings = new Settings();
+    settings.loss = new LossConfig(LossType.GRPO_GUARD, 1e-3, 1e-5, 0.1);
+    settings.policy = pipeline -> new LoraPolicy(pipeline, LORA, 3);
+    settings.ema = new EmaConfig(0.9, 1);
+    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
+        PolicyUpdate learner = settings.learner()) {
+      int tensors = 0;
+      for (int step = 0; step < 4; step++) {
+        learner.update(
+            judged(draw(engine, settings, step), PolicyUpdateTest::brightness, 1),
+            step,
+            () -> false);
+        engine.load(learner.weights());
+        learner.state();
+        learner.keptWeights();
+        if (step == 0) {
+          tensors = learner.liveTensors();
+        }
+      }
+      assertThat(learner.liveTensors()).isEqualTo(tensors);
+    }
+  }
+}

@@ -85,7 +85,8 @@ public final class RolloutRunner implements AutoCloseable {
     checkPositive("rollout.engines", means.rollout().engines());
     checkPositive("rollout.workers", means.rollout().workers());
     checkPositive("reward.concurrency", means.reward().concurrency());
-    var _ = SdeWindows.sampling(means.sampler(), 0); // refuses a window outside the walk
+    // Refuses a window outside the walk.
+    var _ = SdeWindows.sampling(means.sampler(), means.rollout().seed(), 0);
     return new RolloutRunner(means, promptCheck, afterwards);
   }
 

@@ -105,7 +105,7 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
         new AgentLoopWorker.Means(
             means.agentLoop(),
             config.enableBatchedDiffusion(),
-            SdeWindows.sampling(means.sampler(), order.step()),
+            SdeWindows.sampling(means.sampler(), config.seed(), order.step()),
             router,
             rewards);
     getContext()

@@ -155,7 +155,7 @@ class RolloutBenchmark {
         RolloutRows.requests(
                 rows,
                 config.rollout().enableBatchedDiffusion(),
-                SdeWindows.sampling(config.sampler(), 0))
+                SdeWindows.sampling(config.sampler(), config.rollout().seed(), 0))
             .requests();
     return alone(
         () -> {

@@ -1,62 +1,55 @@
 package io.flowloop.config;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
-import java.util.stream.Stream;
 
-/** The rules that settings keep beyond their types; a broken one becomes a problem. */
+/** The rules that settings keep beyond their types, whatever they are used for. */
 final class Checks {
 
   /** Side of a patch in pixels, for each known model. */
   private static final Map<String, Integer> PATCHES = Map.of("glyph", 8);
 
   private final KnownNames names;
-  private final Layers layers;
-  private final Map<String, Setting> settings;
-  private final List<Problem> problems;
+  private final Findings findings;
 
-  Checks(KnownNames names, Layers layers, Map<String, Setting> settings, List<Problem> problems) {
+  Checks(KnownNames names, Findings findings) {
     this.names = names;
-    this.layers = layers;
-    this.settings = settings;
-    this.problems = problems;
+    this.findings = findings;
   }
 
   void check(FlowLoopConfig config) {
     check(config.data());
     check(config.model());
     check(config.rollout());
+    imagesOfStep(config.data().promptsPerStep(), config.rollout().n());
     check(config.sampler());
     check(config.reward());
-    directory("output.dir", config.output().dir());
+    findings.aboveZero("advantage.clamp", config.advantage().clamp());
+    check(config.update());
+    check(config.trainer());
+    check(config.validation());
+    findings.directory("output.dir", config.output().dir());
     check(config.pretrain());
   }
 
   private void check(DataConfig data) {
-    atLeast(1, "data.promptsPerStep", data.promptsPerStep());
-    try {
-      PromptFile.read(data.prompts());
-    } catch (IOException e) {
-      fail("data.prompts", "a UTF-8 text with one prompt a line; " + e.getMessage());
-    }
+    findings.atLeast(1, "data.promptsPerStep", data.promptsPerStep());
+    var _ = findings.promptFile("data.prompts", data.prompts());
   }
 
   private void check(ModelConfig model) {
-    oneOf(PATCHES.keySet(), "model.name", model.name());
-    model.weights().ifPresent(path -> require(isFile(path), "model.weights", "a readable file"));
-    atLeast(0, "model.threads", model.threads());
+    findings.oneOf(PATCHES.keySet(), "model.name", model.name());
+    model
+        .weights()
+        .ifPresent(path -> findings.require(isFile(path), "model.weights", "a readable file"));
+    findings.atLeast(0, "model.threads", model.threads());
     Integer patch = PATCHES.get(model.name());
-    if (patch != null && sound("model.name")) {
+    if (patch != null && findings.sound("model.name")) {
       String expected = "a positive multiple of %d, the patch of %s".formatted(patch, model.name());
-      require(isMultiple(model.imageHeight(), patch), "model.imageHeight", expected);
-      require(isMultiple(model.imageWidth(), patch), "model.imageWidth", expected);
+      findings.require(isMultiple(model.imageHeight(), patch), "model.imageHeight", expected);
+      findings.require(isMultiple(model.imageWidth(), patch), "model.imageWidth", expected);
     }
   }
 
@@ -69,21 +62,29 @@ final class Checks {
   }
 
   private void check(RolloutConfig rollout) {
-    atLeast(1, "rollout.n", rollout.n());
-    atLeast(1, "rollout.engines", rollout.engines());
-    atLeast(1, "rollout.workers", rollout.workers());
-    atLeast(1, "rollout.maxRowsPerForward", rollout.maxRowsPerForward());
-    positive("rollout.requestTimeout", rollout.requestTimeout());
-    oneOf(names.agentLoops(), "rollout.agentLoop", rollout.agentLoop());
+    findings.atLeast(1, "rollout.n", rollout.n());
+    findings.atLeast(1, "rollout.engines", rollout.engines());
+    findings.atLeast(1, "rollout.workers", rollout.workers());
+    findings.atLeast(1, "rollout.maxRowsPerForward", rollout.maxRowsPerForward());
+    findings.positive("rollout.requestTimeout", rollout.requestTimeout());
+    findings.oneOf(names.agentLoops(), "rollout.agentLoop", rollout.agentLoop());
+  }
+
+  private void imagesOfStep(int prompts, int n) {
+    if (findings.sound("data.promptsPerStep", "rollout.n")) {
+      int most = Integer.MAX_VALUE / n;
+      String expected = "at most %d, as a step counts its images, %d a prompt".formatted(most, n);
+      findings.require(prompts <= most, "data.promptsPerStep", expected);
+    }
   }
 
   private void check(SamplerConfig sampler) {
-    atLeast(1, "sampler.numInferenceSteps", sampler.numInferenceSteps());
-    atLeast(0, "sampler.noiseLevel", sampler.noiseLevel());
-    sampler.sdeWindowSize().ifPresent(size -> atLeast(1, "sampler.sdeWindowSize", size));
-    if (sound("sampler.numInferenceSteps")
-        && sound("sampler.sdeWindowSize")
-        && sound("sampler.sdeWindowRange")) {
+    findings.atLeast(1, "sampler.numInferenceSteps", sampler.numInferenceSteps());
+    findings.atLeast(0, "sampler.noiseLevel", sampler.noiseLevel());
+    sampler.sdeWindowSize().ifPresent(size -> findings.atLeast(1, "sampler.sdeWindowSize", size));
+    findings.atLeast(1, "sampler.itersPerGroup", sampler.itersPerGroup());
+    if (findings.sound(
+        "sampler.numInferenceSteps", "sampler.sdeWindowSize", "sampler.sdeWindowRange")) {
       window(sampler);
     }
   }
@@ -99,86 +100,88 @@ final class Checks {
       windowRange(
           range, "to hold a step before the last of %d, which adds no noise".formatted(steps));
     } else if (sampler.windowSize() > stochastic.length()) {
-      fail(
+      findings.fail(
           "sampler.sdeWindowSize",
           "at most %d, as only the denoising steps %s may be stochastic"
               .formatted(stochastic.length(), stochastic));
+    } else if (sampler.sdeWindowStrategy() == SdeWindowStrategy.WHOLE
+        && sampler.windowSize() < stochastic.length()) {
+      findings.fail(
+          "sampler.sdeWindowStrategy",
+          "random or progressive, as a window of %d leaves room in the denoising steps %s"
+              .formatted(sampler.windowSize(), stochastic));
     }
   }
 
   private void windowRange(Optional<IntRange> range, String expected) {
-    fail("sampler.sdeWindowRange", range.map(IntRange::toString), expected);
+    findings.fail("sampler.sdeWindowRange", range.map(IntRange::toString), expected);
   }
 
   private void check(RewardConfig reward) {
-    atLeast(1, "reward.concurrency", reward.concurrency());
-    positive("reward.timeout", reward.timeout());
-    if (sound("reward.functions")) {
-      require(
+    findings.atLeast(1, "reward.concurrency", reward.concurrency());
+    findings.positive("reward.timeout", reward.timeout());
+    if (findings.sound("reward.functions")) {
+      findings.require(
           reward.functions().values().stream().anyMatch(function -> function.weight() != 0),
           "reward.functions",
           "at least one reward function with a weight other than 0");
     }
   }
 
+  private void check(UpdateConfig update) {
+    findings.aboveZero("update.loss.clipRange", update.loss().clipRange());
+    findings.aboveZero("update.loss.divergenceLimit", update.loss().divergenceLimit());
+    findings.atLeast(0, "update.loss.beta", update.loss().beta());
+    check(update.optimizer());
+    findings.atLeast(1, "update.epochs", update.epochs());
+    findings.atLeast(1, "update.miniBatch", update.miniBatch());
+    update.microBatch().ifPresent(size -> findings.atLeast(1, "update.microBatch", size));
+    check(update.lora());
+    findings.share("update.ema.decay", update.ema().decay());
+    findings.atLeast(1, "update.ema.every", update.ema().every());
+  }
+
+  private void check(OptimizerConfig optimizer) {
+    findings.aboveZero("update.optimizer.learningRate", optimizer.learningRate());
+    findings.atLeast(0, "update.optimizer.warmupSteps", optimizer.warmupSteps());
+    findings.atLeast(0, "update.optimizer.weightDecay", optimizer.weightDecay());
+    findings.aboveZero("update.optimizer.maxGradientNorm", optimizer.maxGradientNorm());
+  }
+
+  private void check(LoraConfig lora) {
+    findings.atLeast(0, "update.lora.rank", lora.rank());
+    findings.aboveZero("update.lora.alpha", lora.alpha());
+    findings.require(
+        lora.rank() <= 0 || !lora.targets().isEmpty(),
+        "update.lora.targets",
+        "at least one layer, as update.lora.rank is %d".formatted(lora.rank()));
+  }
+
+  private void check(TrainerConfig trainer) {
+    findings.atLeast(1, "trainer.steps", trainer.steps());
+    findings.atLeast(1, "trainer.validateEvery", trainer.validateEvery());
+    findings.atLeast(1, "trainer.saveEvery", trainer.saveEvery());
+    findings.atLeast(1, "trainer.keep", trainer.keep());
+    findings.atLeast(0, "trainer.refillGroups", trainer.refillGroups());
+    findings.directory("trainer.dir", trainer.dir());
+  }
+
+  private void check(ValidationConfig validation) {
+    findings.atLeast(1, "validation.prompts", validation.prompts());
+    findings.atLeast(1, "validation.n", validation.n());
+    findings.atLeast(1, "validation.numInferenceSteps", validation.numInferenceSteps());
+  }
+
   private void check(PretrainConfig pretrain) {
-    atLeast(1, "pretrain.steps", pretrain.steps());
-    atLeast(1, "pretrain.batchSize", pretrain.batchSize());
-    require(pretrain.learningRate() > 0, "pretrain.learningRate", "more than 0");
-    atLeast(0, "pretrain.warmupSteps", pretrain.warmupSteps());
-    atLeast(0, "pretrain.weightDecay", pretrain.weightDecay());
-    share("pretrain.emaDecay", pretrain.emaDecay());
-    share("pretrain.promptDropout", pretrain.promptDropout());
-    atLeast(1, "pretrain.sampleEvery", pretrain.sampleEvery());
-    atLeast(1, "pretrain.saveEvery", pretrain.saveEvery());
-    directory("pretrain.dir", pretrain.dir());
-  }
-
-  private void atLeast(int least, String key, double value) {
-    require(value >= least, key, least + " or more");
-  }
-
-  private void share(String key, double value) {
-    require(value >= 0 && value < 1, key, "0 or more and less than 1");
-  }
-
-  private void positive(String key, Duration duration) {
-    require(duration.isPositive(), key, "a duration above 0");
-  }
-
-  private void oneOf(Set<String> legal, String key, String name) {
-    require(legal.contains(name), key, Nearest.oneOf(name, legal));
-  }
-
-  /** The path is a directory or can become one: nothing on its way is a file. */
-  private void directory(String key, Path path) {
-    Stream.iterate(path.toAbsolutePath(), Objects::nonNull, Path::getParent)
-        .filter(Files::exists)
-        .findFirst()
-        .filter(existing -> !Files.isDirectory(existing))
-        .ifPresent(file -> fail(key, "a directory, new or not; " + file + " is a file"));
-  }
-
-  private void require(boolean kept, String key, String expected) {
-    if (!kept) {
-      fail(key, expected);
-    }
-  }
-
-  private void fail(String key, String expected) {
-    fail(key, Optional.ofNullable(settings.get(key)).map(Setting::value), expected);
-  }
-
-  private void fail(String key, Optional<String> value, String expected) {
-    String origin =
-        Optional.ofNullable(settings.get(key))
-            .map(Setting::origin)
-            .orElseGet(() -> Hocon.origin(layers.written(key)));
-    problems.add(new Problem(key, value, origin, "expected: " + expected));
-  }
-
-  /** Whether nothing is wrong so far with a key and those below it. */
-  private boolean sound(String key) {
-    return problems.stream().noneMatch(p -> (p.key() + ".").startsWith(key + "."));
+    findings.atLeast(1, "pretrain.steps", pretrain.steps());
+    findings.atLeast(1, "pretrain.batchSize", pretrain.batchSize());
+    findings.aboveZero("pretrain.learningRate", pretrain.learningRate());
+    findings.atLeast(0, "pretrain.warmupSteps", pretrain.warmupSteps());
+    findings.atLeast(0, "pretrain.weightDecay", pretrain.weightDecay());
+    findings.share("pretrain.emaDecay", pretrain.emaDecay());
+    findings.share("pretrain.promptDropout", pretrain.promptDropout());
+    findings.atLeast(1, "pretrain.sampleEvery", pretrain.sampleEvery());
+    findings.atLeast(1, "pretrain.saveEvery", pretrain.saveEvery());
+    findings.directory("pretrain.dir", pretrain.dir());
   }
 }

@@ -13,15 +13,24 @@ public final class ConfigLoader {
   private ConfigLoader() {}
 
   /**
+   * {@link #load(ConfigSources, KnownNames, Purpose)} for a rollout.
+   *
+   * @throws ConfigException with all problems, if there is one
+   */
+  public static ResolvedConfig load(ConfigSources sources, KnownNames names) {
+    return load(sources, names, Purpose.ROLLOUT);
+  }
+
+  /**
    * Merges the sources over the reference, binds them to records and checks the whole. Reads files
    * and writes none.
    *
    * @throws ConfigException with all problems, if there is one
    */
-  public static ResolvedConfig load(ConfigSources sources, KnownNames names) {
+  public static ResolvedConfig load(ConfigSources sources, KnownNames names, Purpose purpose) {
     List<Problem> problems = new ArrayList<>();
     try {
-      ResolvedConfig resolved = load(sources, names, problems);
+      ResolvedConfig resolved = load(sources, names, purpose, problems);
       if (problems.isEmpty()) {
         return resolved;
       }
@@ -32,7 +41,7 @@ public final class ConfigLoader {
   }
 
   private static ResolvedConfig load(
-      ConfigSources sources, KnownNames names, List<Problem> problems) {
+      ConfigSources sources, KnownNames names, Purpose purpose, List<Problem> problems) {
     List<ConfigObject> files = new SourceReader(problems).read(sources);
     boolean complete = problems.isEmpty();
     ConfigObject commandLine = CommandLine.parse(sources.assignments(), problems);
@@ -47,8 +56,17 @@ public final class ConfigLoader {
     FlowLoopConfig config = (FlowLoopConfig) binder.bind();
     if (complete) {
       // Without one of the files, too little is known to judge how values fit together.
-      new Checks(names, layers, binder.settings(), problems).check(config);
+      check(config, names, purpose, new Findings(layers, binder.settings(), problems));
     }
     return new ResolvedConfig(config, List.copyOf(binder.settings().values()));
+  }
+
+  private static void check(
+      FlowLoopConfig config, KnownNames names, Purpose purpose, Findings findings) {
+    new Checks(names, findings).check(config);
+    switch (purpose) {
+      case ROLLOUT -> {}
+      case TRAINING -> new TrainingChecks(names, findings).check(config);
+    }
   }
 }

@@ -7,7 +7,8 @@ import java.util.Optional;
 /**
  * What a configuration is read from; later ones win, and all of them win over the reference.
  *
- * @param preset name of a set of values: the classpath resource {@code presets/<name>.conf}
+ * @param preset name of a set of values: the classpath resource {@code presets/<name>.conf}, where
+ *     an {@code include "other.conf"} finds another preset
  * @param file a HOCON file; an {@code include "other.conf"} in it must find its file
  * @param assignments {@code key=value} each, as typed on a command line: a value is HOCON if it is
  *     a list, an object, quoted, null or has a substitution; any other is taken as it stands

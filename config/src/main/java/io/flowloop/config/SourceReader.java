@@ -24,7 +24,10 @@ final class SourceReader {
 
   private static final String REFERENCE = "/flowloop-reference.conf";
   private static final String FILE = "config file";
-  private static final Set<String> PRESETS = Set.of(ConfigSources.DEFAULT_PRESET);
+  private static final String PRESET = "preset ";
+  private static final String PRESET_FOLDER = "presets/";
+  private static final Set<String> PRESETS =
+      Set.of(ConfigSources.DEFAULT_PRESET, "glyph-lora", "glyph-smoke");
 
   private final List<Problem> problems;
 
@@ -47,11 +50,11 @@ final class SourceReader {
   }
 
   private Optional<ConfigObject> preset(String name) {
-    Optional<URL> resource = Resources.find("presets/" + name + ".conf");
+    Optional<URL> resource = Resources.find(PRESET_FOLDER + name + ".conf");
     if (resource.isEmpty()) {
       refuse("preset", name, Nearest.oneOf(name, PRESETS));
     }
-    return resource.flatMap(url -> read("preset", name, () -> parse(url, "preset " + name)));
+    return resource.flatMap(url -> read("preset", name, () -> parse(url, PRESET + name)));
   }
 
   private Optional<ConfigObject> file(Path path) {
@@ -71,8 +74,12 @@ final class SourceReader {
   }
 
   private static Config parse(URL url, String origin) {
-    return ConfigFactory.parseURL(
-        url, ConfigParseOptions.defaults().setOriginDescription(origin).setAllowMissing(false));
+    ConfigParseOptions options =
+        ConfigParseOptions.defaults()
+            .setOriginDescription(origin)
+            .setAllowMissing(false)
+            .appendIncluder(new PresetIncluder());
+    return ConfigFactory.parseURL(url, options);
   }
 
   private Optional<ConfigObject> read(String what, String name, Supplier<Config> source) {
@@ -108,6 +115,24 @@ final class SourceReader {
       } catch (ConfigException.IO e) {
         throw new ConfigException.Generic("includes " + what + ", which cannot be read", e);
       }
+    }
+  }
+
+  /** Looks for what a preset includes among the presets; HOCON would not, in a jar. */
+  private static final class PresetIncluder implements ConfigIncluder {
+
+    @Override
+    public ConfigIncluder withFallback(ConfigIncluder fallback) {
+      return this;
+    }
+
+    @Override
+    public ConfigObject include(ConfigIncludeContext context, String what) {
+      String name = what.replaceFirst("\\.conf$", "");
+      return Resources.find(PRESET_FOLDER + name + ".conf")
+          .map(url -> parse(url, PRESET + name).root())
+          .orElseThrow(
+              () -> new ConfigException.Generic("includes " + what + ", which is no preset"));
     }
   }
 }

@@ -56,6 +56,24 @@ class ChecksTest {
         .containsExactly(tuple(subject, "expected: " + expected));
   }
 
+  @ParameterizedTest
+  @CsvSource({"random, 2", "progressive, 2", "whole, 5", "whole, null"})
+  void windowStrategy_withRoomOrWithoutNeed_isLegal(String strategy, String size) {
+    assertThat(Configs.load(strategy(strategy, size)).sampler().windowSize()).isBetween(2, 5);
+  }
+
+  @Test
+  void windowStrategy_wholeWithASmallerWindow_isAProblem() {
+    assertThat(Configs.failure(strategy("whole", "2")).problems())
+        .containsExactly(
+            new Problem(
+                "sampler.sdeWindowStrategy",
+                Optional.of("whole"),
+                "command line",
+                "expected: random or progressive, as a window of 2 leaves room in the denoising"
+                    + " steps [0, 5)"));
+  }
+
   @Test
   void window_isNotJudgedByStepsThatAreWrong() {
     assertThat(
@@ -89,6 +107,35 @@ class ChecksTest {
                 "model.imageHeight: -32", "expected: a positive multiple of 8, the patch of glyph"),
             tuple(
                 "model.imageWidth: 100", "expected: a positive multiple of 8, the patch of glyph"));
+  }
+
+  @Test
+  void imagesOfAStep_moreThanAnIndexCounts_areAProblem() {
+    assertThat(Configs.failure("data.promptsPerStep=1000000", "rollout.n=10000").problems())
+        .extracting(Problem::subject, Problem::message)
+        .containsExactly(
+            tuple(
+                "data.promptsPerStep: 1000000",
+                "expected: at most 214748, as a step counts its images, 10000 a prompt"));
+  }
+
+  @Test
+  void adapters_withoutTargets_areAProblemUnlessThereAreNone() {
+    assertThat(Configs.load("update.lora.targets=[]").update().lora().targets()).isEmpty();
+    assertThat(Configs.failure("update.lora.targets=[]", "update.lora.rank=4").problems())
+        .extracting(Problem::subject, Problem::message)
+        .containsExactly(
+            tuple(
+                "update.lora.targets: []",
+                "expected: at least one layer, as update.lora.rank is 4"));
+  }
+
+  @Test
+  void trainingDirectory_belowAFile_isAProblem() throws IOException {
+    Path file = Files.createFile(dir.resolve("file"));
+    assertThat(Configs.failure("trainer.dir=" + file.resolve("a")).problems())
+        .extracting(Problem::message)
+        .containsExactly("expected: a directory, new or not; " + file + " is a file");
   }
 
   @Test
@@ -161,6 +208,14 @@ class ChecksTest {
     assertThat(Configs.failure("output.dir=" + file.resolve("a/b")).problems())
         .extracting(Problem::message)
         .containsExactly("expected: a directory, new or not; " + file + " is a file");
+  }
+
+  private static String[] strategy(String strategy, String size) {
+    return new String[] {
+      "sampler.sdeWindowRange=[0, 5]",
+      "sampler.sdeWindowSize=" + size,
+      "sampler.sdeWindowStrategy=" + strategy
+    };
   }
 
   private static String[] window(int steps, String size, String range) {

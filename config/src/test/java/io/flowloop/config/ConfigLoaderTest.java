@@ -277,18 +277,6 @@ class ConfigLoaderTest {
   }
 
   @Test
-  void unknownPreset_isAProblemWithTheNearest() {
-    ConfigSources sources = new ConfigSources("glyhp", Optional.empty(), List.of());
-    assertThat(Configs.failure(sources).problems())
-        .containsExactly(
-            new Problem(
-                "preset",
-                Optional.of("glyhp"),
-                "command line",
-                "expected: one of glyph; did you mean glyph?"));
-  }
-
-  @Test
   void keyInAnotherSection_isFoundByItsName() {
     assertThat(Configs.failure("numInferenceSteps=4", "rollout.noise-level=1").problems())
         .extracting(Problem::message)

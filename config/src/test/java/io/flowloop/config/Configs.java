@@ -39,7 +39,20 @@ final class Configs {
   }
 
   static ConfigException failure(ConfigSources sources) {
-    return catchThrowableOfType(ConfigException.class, () -> ConfigLoader.load(sources, NAMES));
+    return failure(sources, Purpose.ROLLOUT);
+  }
+
+  static ConfigException failure(ConfigSources sources, Purpose purpose) {
+    return catchThrowableOfType(
+        ConfigException.class, () -> ConfigLoader.load(sources, NAMES, purpose));
+  }
+
+  static ResolvedConfig training(String... assignments) {
+    return ConfigLoader.load(ConfigSources.of(assignments), NAMES, Purpose.TRAINING);
+  }
+
+  static ConfigException trainingFailure(String... assignments) {
+    return failure(ConfigSources.of(assignments), Purpose.TRAINING);
   }
 
   /** Every legal key, {@code reward.functions.ocr.weight} among them. */

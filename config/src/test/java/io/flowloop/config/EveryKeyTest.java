@@ -19,6 +19,7 @@ class EveryKeyTest {
   private static final Map<String, String> OUT_OF_RANGE =
       Stream.of(
               "data.prompts=/no/such/file",
+              "data.validationPrompts=/no/such/file",
               "data.promptsPerStep=0",
               "model.name=glypf",
               "model.weights=/no/such/file",
@@ -35,8 +36,34 @@ class EveryKeyTest {
               "sampler.noiseLevel=-0.1",
               "sampler.sdeWindowSize=10",
               "sampler.sdeWindowRange=[0, 11]",
+              "sampler.itersPerGroup=0",
               "reward.concurrency=0",
               "reward.timeout=-1 s",
+              "advantage.clamp=0",
+              "update.loss.clipRange=0",
+              "update.loss.divergenceLimit=0",
+              "update.loss.beta=-1e-9",
+              "update.optimizer.learningRate=0",
+              "update.optimizer.warmupSteps=-1",
+              "update.optimizer.weightDecay=-1e-9",
+              "update.optimizer.maxGradientNorm=0",
+              "update.epochs=0",
+              "update.miniBatch=0",
+              "update.microBatch=0",
+              "update.lora.rank=-1",
+              "update.lora.alpha=0",
+              "update.ema.decay=1",
+              "update.ema.every=0",
+              "trainer.steps=0",
+              "trainer.validateEvery=0",
+              "trainer.saveEvery=0",
+              "trainer.keep=0",
+              "trainer.refillGroups=-1",
+              "trainer.trackers=[nobody]",
+              "trainer.dir=pom.xml",
+              "validation.prompts=0",
+              "validation.n=0",
+              "validation.numInferenceSteps=0",
               "output.dir=pom.xml/out",
               "pretrain.steps=0",
               "pretrain.batchSize=0",
@@ -59,9 +86,24 @@ class EveryKeyTest {
           "rollout.seed",
           "sampler.guidanceScale",
           "sampler.sdeType",
+          "sampler.sdeWindowStrategy",
           "reward.functions.ocr.weight",
           "reward.onFailure",
+          "advantage.scale",
+          "advantage.aggregation",
+          "update.loss.type",
+          "update.optimizer.decay",
+          "update.activationCheckpointing",
+          "update.lora.targets",
+          "validation.seed",
           "pretrain.seed");
+
+  /** Keys whose values only training judges. */
+  private static final Set<String> JUDGED_IN_TRAINING =
+      Set.of("data.validationPrompts", "trainer.trackers");
+
+  /** A list of lists, which no key takes. */
+  private static final String MISTYPED = "=[[1]]";
 
   static List<String> keys() {
     return Configs.keys();
@@ -92,12 +134,12 @@ class EveryKeyTest {
   @ParameterizedTest
   @MethodSource("keys")
   void wrongType_namesTheKeyAndItsOrigin(String key) {
-    assertThat(Configs.failure(key + "=[1]").problems())
+    assertThat(Configs.failure(key + MISTYPED).problems())
         .singleElement()
         .satisfies(
             problem -> {
               assertThat(problem.key()).isEqualTo(key);
-              assertThat(problem.value()).contains("[1]");
+              assertThat(problem.value()).contains("[[1]]");
               assertThat(problem.origin()).isEqualTo("command line");
               assertThat(problem.message()).startsWith("expected: ");
             });
@@ -106,7 +148,7 @@ class EveryKeyTest {
   @ParameterizedTest
   @MethodSource("keysWithRange")
   void outOfRange_namesTheKeyAndItsOrigin(String key) {
-    assertThat(Configs.failure(key + "=" + OUT_OF_RANGE.get(key)).problems())
+    assertThat(Configs.trainingFailure(outOfRange(key)).problems())
         .singleElement()
         .satisfies(
             problem -> {
@@ -117,8 +159,22 @@ class EveryKeyTest {
   }
 
   @Test
+  void outOfRange_inARollout_isAProblemUnlessOnlyTrainingJudgesIt() {
+    for (String key : keysWithRange()) {
+      if (JUDGED_IN_TRAINING.contains(key)) {
+        assertThat(Configs.resolve(outOfRange(key)).settings())
+            .anyMatch(
+                setting -> setting.key().equals(key) && setting.origin().equals("command line"));
+      } else {
+        assertThat(Configs.failure(outOfRange(key)).problems())
+            .isEqualTo(Configs.trainingFailure(outOfRange(key)).problems());
+      }
+    }
+  }
+
+  @Test
   void wrongTypesOfAllKeys_areReportedTogether() {
-    String[] assignments = keys().stream().map(key -> key + "=[1]").toArray(String[]::new);
+    String[] assignments = keys().stream().map(key -> key + MISTYPED).toArray(String[]::new);
     assertThat(Configs.failure(assignments).problems())
         .extracting(Problem::key)
         .containsExactlyElementsOf(keys());
@@ -128,13 +184,17 @@ class EveryKeyTest {
   void kebabAndSnakeCase_areTheSameKeyEverywhere() {
     for (String key : keys()) {
       String kebab = key.replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT);
-      assertThat(Configs.failure(kebab + "=[1]").problems())
+      assertThat(Configs.failure(kebab + MISTYPED).problems())
           .extracting(Problem::key)
           .containsExactly(key);
-      assertThat(Configs.failure(kebab.replace('-', '_') + "=[1]").problems())
+      assertThat(Configs.failure(kebab.replace('-', '_') + MISTYPED).problems())
           .extracting(Problem::key)
           .containsExactly(key);
     }
+  }
+
+  private static String outOfRange(String key) {
+    return key + "=" + OUT_OF_RANGE.get(key);
   }
 
   private static void assertUnknown(String written, String key) {

@@ -38,7 +38,9 @@ public final class Noise {
     /** The sigma of a training example. */
     TRAINING_SIGMA(5),
     /** Whether a training example goes without its prompt. */
-    PROMPT_DROPOUT(6);
+    PROMPT_DROPOUT(6),
+    /** Where the SDE window of a training step lies; the index is the training step. */
+    SDE_WINDOW(7);
 
     /** The counter's third word: part of the stream's definition, so not the ordinal. */
     private final int word;

@@ -24,7 +24,8 @@ import java.util.Map;
  */
 public record GroupAdvantage(AdvantageScale scale, double limit) {
 
-  private static final double EPSILON = 1e-4;
+  /** What a standard deviation is raised by before it divides. */
+  static final double EPSILON = 1e-4;
 
   public GroupAdvantage {
     if (!(limit > 0)) {

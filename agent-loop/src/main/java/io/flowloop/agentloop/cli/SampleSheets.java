@@ -80,7 +80,7 @@ final class SampleSheets implements AutoCloseable {
         new RolloutRequest(
             prompt,
             List.of(RowSeed.of(config.rollout().seed(), RolloutCommand.STEP, row)),
-            SdeWindows.sampling(config.sampler(), RolloutCommand.STEP));
+            SdeWindows.sampling(config.sampler(), config.rollout().seed(), RolloutCommand.STEP));
     return engine.generate(request).getFirst().image();
   }
 

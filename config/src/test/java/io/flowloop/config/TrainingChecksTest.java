@@ -1,0 +1,162 @@
+package io.flowloop.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TrainingChecksTest {
+
+  @TempDir private Path dir;
+
+  @Test
+  void defaults_canBeTrainedWith() {
+    assertThat(Configs.training().config()).isEqualTo(Configs.load());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "rollout.n=1",
+        "rollout.n=7",
+        "data.promptsPerStep=3",
+        "sampler.sdeType=ode",
+        "sampler.noiseLevel=0",
+        "sampler.numInferenceSteps=1",
+        "data.validationPrompts=/no/such/file",
+        "validation.prompts=1000",
+        "trainer.trackers=[nobody]"
+      })
+  void whatCannotBeTrainedWith_canBeDrawnWith(String assignment) {
+    assertThat(Configs.trainingFailure(assignment).problems()).isNotEmpty();
+    assertThat(Configs.resolve(assignment).settings())
+        .anyMatch(setting -> setting.origin().equals("command line"));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          rollout.n=1                 | rollout.n: 1                 | 2 or more to train, as an image alone has nothing to be compared with
+          sampler.sdeType=ode         | sampler.sdeType: ode         | sde, cps or danceSde to train, as the policy learns from stochastic denoising steps
+          sampler.noiseLevel=0        | sampler.noiseLevel: 0.0      | more than 0 to train, as no denoising step is stochastic without noise
+          sampler.numInferenceSteps=1 | sampler.numInferenceSteps: 1 | 2 or more to train, as the last denoising step is never stochastic
+          validation.prompts=33       | validation.prompts: 33       | at most 32, the prompts of classpath:glyph/heldout.txt
+          """)
+  void nothingToLearnFrom_isAProblem(String assignment, String subject, String expected) {
+    assertThat(Configs.trainingFailure(assignment).problems())
+        .extracting(Problem::subject, Problem::message)
+        .containsExactly(tuple(subject, "expected: " + expected));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          8 | 16 | true  | 64 | 16  | null
+          8 | 16 | true  | 64 | 128 | null
+          8 | 16 | true  | 8  | 8   | null
+          8 | 16 | true  | 12 | 32  | null
+          8 | 16 | false | 64 | 1   | null
+          8 | 16 | true  | 64 | 4   | 2
+          3 | 5  | true  | 64 | 15  | 3
+          """)
+  void miniBatch_ofWholeForwards_isLegal(
+      int prompts, int n, boolean batched, int rows, int mini, String micro) {
+    String[] batches = batches(prompts, n, batched, rows, mini, micro);
+    assertThat(Configs.training(batches).config().update().miniBatch()).isEqualTo(mini);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          8 | 16 | true  | 64 | 24  | null | update.miniBatch: 24  | a divisor of 128, the images of a step (8 prompts x 16), and a multiple of 16, the images that forwards of a rollout draw together; nearest: 16 or 32
+          8 | 16 | true  | 64 | 8   | null | update.miniBatch: 8   | a divisor of 128, the images of a step (8 prompts x 16), and a multiple of 16, the images that forwards of a rollout draw together; nearest: 16
+          8 | 16 | true  | 12 | 12  | null | update.miniBatch: 12  | a divisor of 128, the images of a step (8 prompts x 16), and a multiple of 16, the images that forwards of a rollout draw together; nearest: 16
+          2 | 16 | true  | 64 | 64  | null | update.miniBatch: 64  | a divisor of 32, the images of a step (2 prompts x 16), and a multiple of 16, the images that forwards of a rollout draw together; nearest: 32
+          8 | 16 | true  | 4  | 6   | null | update.miniBatch: 6   | a divisor of 128, the images of a step (8 prompts x 16), and a multiple of 4, the images that forwards of a rollout draw together; nearest: 4 or 8
+          8 | 16 | false | 64 | 100 | null | update.miniBatch: 100 | a divisor of 128, the images of a step (8 prompts x 16), and a multiple of 1, the images that forwards of a rollout draw together; nearest: 64 or 128
+          8 | 16 | true  | 64 | 16  | 32   | update.miniBatch: 16  | a divisor of 128, the images of a step (8 prompts x 16), and a multiple of update.microBatch (32); nearest: 32
+          8 | 16 | true  | 64 | 64  | 5    | update.microBatch: 5  | a divisor of 128, the images of a step (8 prompts x 16); nearest: 4 or 8
+          """)
+  void miniBatch_notDividing_namesTheNumbersAndTheNearest(
+      int prompts,
+      int n,
+      boolean batched,
+      int rows,
+      int mini,
+      String micro,
+      String subject,
+      String expected) {
+    String[] batches = batches(prompts, n, batched, rows, mini, micro);
+    assertThat(Configs.trainingFailure(batches).problems())
+        .extracting(Problem::subject, Problem::message)
+        .containsExactly(tuple(subject, "expected: " + expected));
+  }
+
+  @Test
+  void unknownTrackers_areAProblemEachWithTheNearest() {
+    assertThat(Configs.trainingFailure("trainer.trackers=[metrix, report, wandb]").problems())
+        .extracting(Problem::subject, Problem::message)
+        .containsExactly(
+            tuple(
+                "trainer.trackers: metrix",
+                "expected: one of metrics, report, tensorboard; did you mean metrics?"),
+            tuple("trainer.trackers: wandb", "expected: one of metrics, report, tensorboard"));
+  }
+
+  @Test
+  void validationPrompts_withoutPrompt_areAProblem() throws IOException {
+    Path file = Files.writeString(dir.resolve("heldout.txt"), "# none\n");
+    assertThat(Configs.trainingFailure("data.validationPrompts=" + file).problems())
+        .extracting(Problem::key, Problem::message)
+        .containsExactly(
+            tuple(
+                "data.validationPrompts",
+                "expected: a UTF-8 text with one prompt a line; "
+                    + file
+                    + " holds no prompt, only blank lines and # comments"));
+  }
+
+  @Test
+  void problems_ofTrainingAndOfAnyUse_areReportedTogetherWithTheirLines() throws IOException {
+    Path file =
+        Files.writeString(
+            dir.resolve("my.conf"), "rollout.engines = 0\nsampler.sdeType = ode\nrollout.m = 1\n");
+    ConfigSources sources =
+        new ConfigSources(
+            ConfigSources.DEFAULT_PRESET, Optional.of(file), List.of("update.miniBatch=24"));
+    assertThat(Configs.failure(sources, Purpose.TRAINING).problems())
+        .extracting(Problem::key, Problem::origin)
+        .containsExactlyInAnyOrder(
+            tuple("rollout.m", file + ":3"),
+            tuple("rollout.engines", file + ":1"),
+            tuple("sampler.sdeType", file + ":2"),
+            tuple("update.miniBatch", "command line"));
+  }
+
+  private static String[] batches(
+      int prompts, int n, boolean batched, int rows, int mini, String micro) {
+    return new String[] {
+      "data.promptsPerStep=" + prompts,
+      "rollout.n=" + n,
+      "rollout.enableBatchedDiffusion=" + batched,
+      "rollout.maxRowsPerForward=" + rows,
+      "update.miniBatch=" + mini,
+      "update.microBatch=" + micro
+    };
+  }
+}

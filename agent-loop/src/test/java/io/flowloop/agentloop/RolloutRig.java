@@ -11,10 +11,12 @@ import io.flowloop.config.SdeType;
 import io.flowloop.config.SdeWindowStrategy;
 import io.flowloop.rollout.EngineFactory;
 import io.flowloop.rollout.EngineRouter;
+import io.flowloop.rollout.LearnerFactory;
 import io.flowloop.rollout.RewardScorer;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.RolloutException;
 import io.flowloop.rollout.ToyEngines;
+import io.flowloop.rollout.ToyLearner;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,6 +47,9 @@ final class RolloutRig implements AutoCloseable {
   AgentLoop agentLoop = new DiffusionSingleTurn();
   EngineFactory factory = engines;
 
+  final ToyLearner learner = new ToyLearner();
+  Optional<LearnerFactory> learnerFactory = Optional.empty();
+
   private final List<RolloutRunner> runners = new ArrayList<>();
 
   RolloutRunner start() {
@@ -69,7 +74,13 @@ final class RolloutRig implements AutoCloseable {
         new RewardConfig(Map.of(), 2, rewardTimeout, onFailure),
         agentLoop,
         factory,
-        scorer);
+        scorer,
+        learnerFactory);
+  }
+
+  /** What {@link #run} draws, at a step. */
+  RolloutSpec spec(int step) {
+    return RolloutSpec.of(means().rollout(), means().sampler(), PROMPTS, step);
   }
 
   /** One rollout of a new runner. */
@@ -107,11 +118,12 @@ final class RolloutRig implements AutoCloseable {
     return stats.waiting() > 0 || stats.leases().stream().anyMatch(leases -> leases > 0);
   }
 
-  /** Opens the gate, closes every runner and checks that every engine was closed. */
+  /** Opens the gate, closes every runner and checks that every engine and learner was closed. */
   @Override
   public void close() {
     gate.countDown();
     runners.forEach(RolloutRunner::close);
     assertThat(engines.open()).isZero();
+    assertThat(learner.open()).isZero();
   }
 }

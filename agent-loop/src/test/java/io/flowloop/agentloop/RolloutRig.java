@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Predicate;
 
 /** Runners over toy engines: five prompts, four rows each; a test changes what it is about. */
 final class RolloutRig implements AutoCloseable {
@@ -102,16 +103,28 @@ final class RolloutRig implements AutoCloseable {
     assertIdle(runner);
   }
 
+  /** So many requests wait in the router, sooner or later. */
+  static void awaitWaiting(RolloutRunner runner, int requests) {
+    assertThat(statsOnce(runner, stats -> stats.waiting() == requests).waiting())
+        .isEqualTo(requests);
+  }
+
   /** No request waits and no engine has one, as soon as running forwards have ended. */
   static void assertIdle(RolloutRunner runner) {
-    long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-    EngineRouter.Stats stats = runner.stats().toCompletableFuture().join();
-    while (isBusy(stats) && System.nanoTime() < deadline) {
-      stats = runner.stats().toCompletableFuture().join();
-    }
+    EngineRouter.Stats stats = statsOnce(runner, now -> !isBusy(now));
     assertThat(stats.waiting()).isZero();
     assertThat(stats.leases()).containsOnly(0);
     assertThat(stats.samplesOutstanding()).containsOnly(0);
+  }
+
+  private static EngineRouter.Stats statsOnce(
+      RolloutRunner runner, Predicate<EngineRouter.Stats> wanted) {
+    long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+    EngineRouter.Stats stats = runner.stats().toCompletableFuture().join();
+    while (!wanted.test(stats) && System.nanoTime() < deadline) {
+      stats = runner.stats().toCompletableFuture().join();
+    }
+    return stats;
   }
 
   private static boolean isBusy(EngineRouter.Stats stats) {

@@ -253,17 +253,13 @@ class TrainStepTest {
 
   @Test
   void cancel_duringTheRollout_endsItLearnsNothingAndTheNextStepRuns() {
-    CountDownLatch begun = new CountDownLatch(1);
-    rig.engines.before(
-        _ -> {
-          begun.countDown();
-          ToyEngines.await(rig.gate);
-        });
+    rig.engines.before(_ -> ToyEngines.await(rig.gate));
     RolloutRunner runner = rig.start();
     CompletableFuture<TrainedStep> step = train(runner, 0);
-    ToyEngines.await(begun);
+    RolloutRig.awaitWaiting(runner, 3);
 
     step.cancel(false);
+    RolloutRig.awaitWaiting(runner, 0);
     CompletableFuture<TrainedStep> next = train(runner, 1);
     rig.gate.countDown();
 

@@ -17,6 +17,7 @@ import io.flowloop.rollout.RolloutRows;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -30,7 +31,8 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 /**
  * Has a chunk of rows drawn and rewarded: sends requests to the router, gives each result to a
  * {@link PostprocessActor}, and gathers the rewarded samples in row order. Tells what comes as it
- * comes, answers once with all whole groups, and stops.
+ * comes, answers once with all whole groups, and stops. A sample of another policy version than the
+ * one expected is refused, and its group dropped.
  */
 final class AgentLoopWorker extends AbstractMatchingBehavior<AgentLoopWorker.Command> {
 
@@ -44,6 +46,9 @@ final class AgentLoopWorker extends AbstractMatchingBehavior<AgentLoopWorker.Com
   private record FromPostprocess(PostprocessActor.Reply reply) implements Command {}
 
   sealed interface Event {}
+
+  /** One request has been drawn; its rewards are still to come. */
+  record Drawn() implements Event {}
 
   /** The samples of one request. */
   record Rewarded(List<RewardedSample> samples) implements Event {}
@@ -60,11 +65,13 @@ final class AgentLoopWorker extends AbstractMatchingBehavior<AgentLoopWorker.Com
    * @param agentLoop makes the engine's text of a prompt, and the extra fields of a sample
    * @param enableBatchedDiffusion whether a group makes one request
    * @param sampling how all samples are drawn
+   * @param policyVersion of the weights that all samples are to be drawn with
    */
   record Means(
       AgentLoop agentLoop,
       boolean enableBatchedDiffusion,
       Sampling sampling,
+      long policyVersion,
       ActorRef<EngineRouter.Command> router,
       ActorRef<RewardPool.Command> rewards) {}
 
@@ -128,6 +135,26 @@ final class AgentLoopWorker extends AbstractMatchingBehavior<AgentLoopWorker.Com
   }
 
   private void onGenerated(RolloutRequest request, List<Sample> samples) {
+    otherVersion(samples)
+        .ifPresentOrElse(
+            version -> drop(rowsOf(request), refused(version)),
+            () -> postprocess(request, samples));
+  }
+
+  private Optional<Long> otherVersion(List<Sample> samples) {
+    return samples.stream()
+        .map(Sample::policyVersion)
+        .filter(version -> version != means.policyVersion())
+        .findFirst();
+  }
+
+  private RolloutException refused(long version) {
+    return new RolloutException(
+        "drawn with policy version %d (expected: %d)".formatted(version, means.policyVersion()));
+  }
+
+  private void postprocess(RolloutRequest request, List<Sample> samples) {
+    replyTo.tell(new Drawn());
     getContext()
         .watch(
             getContext()

@@ -4,14 +4,18 @@ import io.flowloop.config.OnFailure;
 import io.flowloop.rollout.Batching;
 import io.flowloop.rollout.DroppedGroup;
 import io.flowloop.rollout.EngineRouter;
+import io.flowloop.rollout.RewardPool;
 import io.flowloop.rollout.RewardedSample;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.RolloutException;
 import io.flowloop.rollout.RolloutGroup;
 import io.flowloop.rollout.RolloutRow;
+import io.flowloop.rollout.RolloutRows;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.ChildFailed;
@@ -22,9 +26,9 @@ import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 
 /**
- * The rollout of one training step: waits for the engines, has workers draw its rows, gathers their
- * groups into a batch and stops. Whatever ends it, its result is completed, and all that it began
- * stops with it.
+ * One rollout: waits for the engines, has workers draw its rows with the policy that the engines
+ * have then, gathers their groups into a batch and stops. Whatever ends it, its result is
+ * completed, and all that it began stops with it.
  */
 final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> {
 
@@ -37,23 +41,45 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
   private record ResultCompleted() implements Command {}
 
   /**
-   * A rollout that begins at once.
+   * What rollouts are made with.
    *
-   * @param chunks the rows of each worker, at least one
+   * @param agentLoop makes the engine's text of a prompt, and the extra fields of a sample
+   * @param enableBatchedDiffusion whether a group makes one request
+   * @param workers most workers of one rollout, 1 or more
+   * @param onFailure what a failed row does to its rollout
    */
-  static Behavior<Command> create(
-      TrainerActor.Rollout order,
-      List<List<RolloutRow>> chunks,
-      AgentLoopWorker.Means means,
-      OnFailure onFailure) {
-    return Behaviors.setup(context -> new RolloutActor(context, order, chunks, means, onFailure));
+  record Means(
+      AgentLoop agentLoop,
+      boolean enableBatchedDiffusion,
+      int workers,
+      OnFailure onFailure,
+      ActorRef<EngineRouter.Command> router,
+      ActorRef<RewardPool.Command> rewards) {}
+
+  /** A rollout that begins at once, and fails if no group is left. */
+  static Behavior<Command> create(TrainerActor.Rollout order, Means means) {
+    return Behaviors.setup(
+        context -> new RolloutActor(context, order, means, _ -> {}, RolloutBatch::requireGroups));
+  }
+
+  /**
+   * One of several rollouts of a step, which may be left with no group.
+   *
+   * @param drawn told the time since the first request whenever one has been drawn, the last time
+   *     before the result is completed
+   */
+  static Behavior<Command> createPart(
+      TrainerActor.Rollout order, Means means, Consumer<Duration> drawn) {
+    return Behaviors.setup(
+        context -> new RolloutActor(context, order, means, drawn, UnaryOperator.identity()));
   }
 
   private final TrainerActor.Rollout order;
-  private final List<List<RolloutRow>> chunks;
+  private final RolloutSpec spec;
   private final List<RolloutRow> rows;
-  private final AgentLoopWorker.Means means;
-  private final OnFailure onFailure;
+  private final Means means;
+  private final Consumer<Duration> drawn;
+  private final UnaryOperator<RolloutBatch> check;
   private final List<RolloutGroup> groups = new ArrayList<>();
   private final List<DroppedGroup> dropped = new ArrayList<>();
   private Batching batching = Batching.NONE;
@@ -64,15 +90,16 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
   private RolloutActor(
       ActorContext<Command> context,
       TrainerActor.Rollout order,
-      List<List<RolloutRow>> chunks,
-      AgentLoopWorker.Means means,
-      OnFailure onFailure) {
+      Means means,
+      Consumer<Duration> drawn,
+      UnaryOperator<RolloutBatch> check) {
     super(context);
     this.order = order;
-    this.chunks = chunks;
+    this.spec = order.spec();
+    this.rows = spec.rows();
     this.means = means;
-    this.rows = chunks.stream().flatMap(List::stream).toList();
-    this.onFailure = onFailure;
+    this.drawn = drawn;
+    this.check = check;
     means
         .router()
         .tell(
@@ -87,7 +114,8 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
     try {
       return switch (command) {
         case EnginesStarted(EngineRouter.Availability engines) ->
-            engines.unusable().map(this::fail).orElseGet(this::begin);
+            engines.unusable().map(this::fail).orElseGet(() -> begin(engines.policyVersion()));
+        case FromWorker(AgentLoopWorker.Drawn()) -> onDrawn();
         case FromWorker(AgentLoopWorker.Rewarded(List<RewardedSample> rewarded)) ->
             onRewarded(rewarded);
         case FromWorker(AgentLoopWorker.Dropped(DroppedGroup group)) -> onDropped(group);
@@ -99,16 +127,30 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
     }
   }
 
-  private Behavior<Command> begin() {
+  private Behavior<Command> begin(long policyVersion) {
     begun = System.nanoTime();
+    AgentLoopWorker.Means workerMeans =
+        new AgentLoopWorker.Means(
+            means.agentLoop(),
+            means.enableBatchedDiffusion(),
+            spec.sampling(),
+            policyVersion,
+            means.router(),
+            means.rewards());
     ActorRef<AgentLoopWorker.Event> events =
         getContext().messageAdapter(AgentLoopWorker.Event.class, FromWorker::new);
-    for (List<RolloutRow> chunk : chunks) {
+    for (List<RolloutRow> chunk : RolloutRows.chunks(rows, means.workers())) {
       ActorRef<AgentLoopWorker.Command> worker =
-          getContext().spawn(AgentLoopWorker.create(chunk, means, events), "worker-" + working++);
+          getContext()
+              .spawn(AgentLoopWorker.create(chunk, workerMeans, events), "worker-" + working++);
       getContext().watch(worker);
       worker.tell(new AgentLoopWorker.Begin());
     }
+    return this;
+  }
+
+  private Behavior<Command> onDrawn() {
+    drawn.accept(sinceBegun());
     return this;
   }
 
@@ -118,7 +160,7 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
   }
 
   private Behavior<Command> onDropped(DroppedGroup group) {
-    if (onFailure == OnFailure.FAIL_RUN) {
+    if (means.onFailure() == OnFailure.FAIL_RUN) {
       return fail(group.cause());
     }
     dropped.add(group);
@@ -133,17 +175,13 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
     if (working > 0) {
       return this;
     }
-    if (groups.isEmpty()) {
-      String place = "all %d groups failed, one of them".formatted(dropped.size());
-      return fail(new RolloutException(place, dropped.getFirst().cause()));
-    }
-    Duration elapsed = Duration.ofNanos(System.nanoTime() - begun);
-    order
-        .result()
-        .complete(
-            new RolloutBatch(order.step(), groups, dropped, batching, elapsed)
-                .checkedAgainst(rows));
+    RolloutBatch batch = new RolloutBatch(spec.step(), groups, dropped, batching, sinceBegun());
+    order.result().complete(check.apply(batch.checkedAgainst(rows)));
     return Behaviors.stopped();
+  }
+
+  private Duration sinceBegun() {
+    return Duration.ofNanos(System.nanoTime() - begun);
   }
 
   @Override
@@ -156,7 +194,7 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
   }
 
   private Behavior<Command> fail(Throwable cause) {
-    order.result().completeExceptionally(new RolloutException("step " + order.step(), cause));
+    order.result().completeExceptionally(new RolloutException("step " + spec.step(), cause));
     return Behaviors.stopped();
   }
 }

@@ -5,13 +5,17 @@ import com.typesafe.config.ConfigFactory;
 import io.flowloop.config.RewardConfig;
 import io.flowloop.config.RolloutConfig;
 import io.flowloop.config.SamplerConfig;
+import io.flowloop.engine.LearnerState;
+import io.flowloop.engine.PolicyWeights;
 import io.flowloop.reward.RewardFunctions;
 import io.flowloop.rollout.EngineFactory;
 import io.flowloop.rollout.EngineRouter;
+import io.flowloop.rollout.PolicySnapshot;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.RolloutException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -20,6 +24,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.slf4j.Logger;
@@ -41,14 +46,16 @@ public final class RolloutRunner implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RolloutRunner.class);
 
+  private final TrainerActor.Means means;
   private final ActorSystem<TrainerActor.Command> system;
   private final Consumer<String> promptCheck;
   private final Duration longestForward;
   private final CompletableFuture<Void> ended;
-  private final Set<TrainerActor.Rollout> pending = ConcurrentHashMap.newKeySet();
+  private final Set<TrainerActor.Order> pending = ConcurrentHashMap.newKeySet();
 
   private RolloutRunner(
       TrainerActor.Means means, Consumer<String> promptCheck, Runnable afterwards) {
+    this.means = means;
     this.promptCheck = promptCheck;
     this.longestForward = means.rollout().requestTimeout();
     this.system =
@@ -73,12 +80,16 @@ public final class RolloutRunner implements AutoCloseable {
     AgentLoop agentLoop = AgentLoops.byName(rollout.agentLoop());
     RewardFunctions functions = RewardFunctions.of(reward.weights());
     return start(
-        new TrainerActor.Means(rollout, sampler, reward, agentLoop, engines, functions::score),
+        new TrainerActor.Means(
+            rollout, sampler, reward, agentLoop, engines, functions::score, Optional.empty()),
         functions::checkPrompt,
         functions::close);
   }
 
-  /** A runner with any rewards; {@code afterwards} runs when nothing of them runs any more. */
+  /**
+   * A runner with any rewards, and a learner or none; {@code afterwards} runs when nothing of them
+   * runs any more.
+   */
   static RolloutRunner start(
       TrainerActor.Means means, Consumer<String> promptCheck, Runnable afterwards) {
     checkPositive("rollout.n", means.rollout().n());
@@ -110,7 +121,7 @@ public final class RolloutRunner implements AutoCloseable {
               jvm-exit-on-fatal-error = off
               # Answers to a rollout that was given up are no news.
               log-dead-letters = off
-              # An engine is freed when its forward has ended.
+              # Engines and learner are freed when their forwards have ended.
               coordinated-shutdown.phases.actor-system-terminate.timeout = %d ms
             }
             """
@@ -126,7 +137,7 @@ public final class RolloutRunner implements AutoCloseable {
    * @throws RolloutException if the rollout fails, is interrupted, or the runner is closed
    */
   public RolloutBatch run(List<String> prompts, int step, RolloutListener listener) {
-    CompletableFuture<RolloutBatch> result = begin(prompts, step, listener);
+    CompletableFuture<RolloutBatch> result = rollout(spec(prompts, step), listener);
     try {
       return result.get();
     } catch (ExecutionException e) {
@@ -144,24 +155,70 @@ public final class RolloutRunner implements AutoCloseable {
   public CompletionStage<RolloutBatch> runAsync(
       List<String> prompts, int step, RolloutListener listener) {
     // What callers append must not run on an actor's thread.
-    return begin(prompts, step, listener).whenCompleteAsync((_, _) -> {});
+    return rollout(spec(prompts, step), listener).whenCompleteAsync((_, _) -> {});
   }
 
-  private CompletableFuture<RolloutBatch> begin(
-      List<String> prompts, int step, RolloutListener listener) {
-    if (prompts.isEmpty()) {
-      throw new IllegalArgumentException("prompts: [] (expected: at least one)");
-    }
-    prompts.forEach(promptCheck);
-    TrainerActor.Rollout order =
-        new TrainerActor.Rollout(step, List.copyOf(prompts), listener, new CompletableFuture<>());
-    pending.add(order);
-    var _ = order.result().whenComplete((_, _) -> pending.remove(order));
-    system.tell(order);
+  private RolloutSpec spec(List<String> prompts, int step) {
+    return RolloutSpec.of(means.rollout(), means.sampler(), prompts, step);
+  }
+
+  /*
+   * Orders. They begin one after the other; rollouts run beside each other, everything else alone.
+   * A result is the order itself: to complete or cancel it ends the order. What is appended to it
+   * runs on an actor's thread and must not block. A failure is a RolloutException.
+   */
+
+  /**
+   * A rollout with the policy of the last sync.
+   *
+   * @throws IllegalArgumentException if a reward function refuses a prompt
+   */
+  CompletableFuture<RolloutBatch> rollout(RolloutSpec spec, RolloutListener listener) {
+    spec.prompts().forEach(promptCheck);
+    return order(r -> new TrainerActor.Rollout(spec, listener, r));
+  }
+
+  /** Every engine draws with these weights, once the rollouts before have ended. */
+  CompletableFuture<EngineRouter.Synced> sync(PolicyWeights weights) {
+    return order(r -> new TrainerActor.Sync(weights, r));
+  }
+
+  /**
+   * A training step; see {@link TrainerActor.TrainStep}.
+   *
+   * @param spares prompts for groups in place of dropped ones
+   * @throws IllegalArgumentException if a reward function refuses a prompt
+   */
+  CompletableFuture<TrainedStep> trainStep(
+      RolloutSpec spec,
+      List<String> spares,
+      AdvantageEstimator advantages,
+      RolloutListener listener) {
+    spec.prompts().forEach(promptCheck);
+    spares.forEach(promptCheck);
+    return order(r -> new TrainerActor.TrainStep(spec, spares, advantages, listener, r));
+  }
+
+  /** The learner goes on from a state; engines keep their weights until the next sync. */
+  CompletableFuture<PolicySnapshot> restore(LearnerState state) {
+    return order(r -> new TrainerActor.Restore(state, r));
+  }
+
+  /** The learner's policy. */
+  CompletableFuture<PolicySnapshot> policy() {
+    return order(TrainerActor.GetPolicy::new);
+  }
+
+  private <T> CompletableFuture<T> order(Function<CompletableFuture<T>, TrainerActor.Order> order) {
+    CompletableFuture<T> result = new CompletableFuture<>();
+    TrainerActor.Order command = order.apply(result);
+    pending.add(command);
+    var _ = result.whenComplete((_, _) -> pending.remove(command));
+    system.tell(command);
     if (system.getWhenTerminated().toCompletableFuture().isDone()) {
       failPending();
     }
-    return order.result();
+    return result;
   }
 
   /** An order that the actor system did not live to read would wait for ever. */
@@ -176,8 +233,9 @@ public final class RolloutRunner implements AutoCloseable {
   }
 
   /**
-   * Ends running rollouts, lets each engine end its forward, and frees the engines. What still runs
-   * after {@code rollout.requestTimeout} is left behind, with a warning.
+   * Ends running rollouts and training steps, each engine's request at its next denoising step, and
+   * frees engines and learner. What still runs after {@code rollout.requestTimeout} is left behind,
+   * with a warning.
    */
   @Override
   public void close() {
@@ -185,7 +243,9 @@ public final class RolloutRunner implements AutoCloseable {
     try {
       ended.get(longestForward.toMillis(), TimeUnit.MILLISECONDS);
     } catch (TimeoutException e) {
-      LOG.warn("an engine or a reward still runs after {}; it is not freed", longestForward);
+      LOG.warn(
+          "an engine, a reward or the learner still runs after {}; it is not freed",
+          longestForward);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (ExecutionException e) {

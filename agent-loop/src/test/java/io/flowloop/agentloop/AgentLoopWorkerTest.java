@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
+import org.apache.pekko.actor.testkit.typed.javadsl.FishingOutcomes;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.junit.jupiter.api.AfterAll;
@@ -62,18 +63,40 @@ class AgentLoopWorkerTest {
     assertThat(rows(finished)).isEqualTo(IntStream.range(0, 12).boxed().toList());
   }
 
+  @Test
+  void begin_samplesOfAnotherPolicyVersion_dropsTheirGroupsAndScoresNothing() {
+    spawn(ROWS, 1);
+
+    for (int group = 0; group < 3; group++) {
+      AgentLoopWorker.Dropped dropped = rollout.expectMessageClass(AgentLoopWorker.Dropped.class);
+      assertThat(dropped.group().cause())
+          .hasMessageMatching(
+              "rows \\d+ to \\d+, prompt '[abc]': drawn with policy version 0 \\(expected: 1\\)");
+    }
+    assertThat(rollout.expectMessageClass(AgentLoopWorker.Finished.class).groups()).isEmpty();
+  }
+
   private AgentLoopWorker.Finished finished(List<RolloutRow> rows, int requests) {
+    spawn(rows, 0);
+    for (int i = 0; i < requests; i++) {
+      rollout.fishForMessage(
+          TIMEOUT,
+          event ->
+              event instanceof AgentLoopWorker.Rewarded
+                  ? FishingOutcomes.complete()
+                  : FishingOutcomes.continueAndIgnore());
+    }
+    return rollout.expectMessageClass(AgentLoopWorker.Finished.class);
+  }
+
+  private void spawn(List<RolloutRow> rows, long policyVersion) {
     ActorRef<EngineRouter.Command> router = KIT.spawn(EngineRouter.create(engines, 2, TIMEOUT));
     ActorRef<RewardPool.Command> rewards =
         KIT.spawn(RewardPool.create(ToyEngines::brightness, 2, TIMEOUT));
     AgentLoopWorker.Means means =
         new AgentLoopWorker.Means(
-            new DiffusionSingleTurn(), true, Sampling.ode(2), router, rewards);
+            new DiffusionSingleTurn(), true, Sampling.ode(2), policyVersion, router, rewards);
     KIT.spawn(AgentLoopWorker.create(rows, means, rollout.ref())).tell(new AgentLoopWorker.Begin());
-    for (int i = 0; i < requests; i++) {
-      rollout.expectMessageClass(AgentLoopWorker.Rewarded.class);
-    }
-    return rollout.expectMessageClass(AgentLoopWorker.Finished.class);
   }
 
   private static List<Integer> rows(AgentLoopWorker.Finished finished) {

@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -210,7 +211,8 @@ class RolloutBenchmark {
             config.reward(),
             AgentLoops.byName(config.rollout().agentLoop()),
             _ -> engine(config),
-            scorer),
+            scorer,
+            Optional.empty()),
         _ -> {},
         () -> {});
   }

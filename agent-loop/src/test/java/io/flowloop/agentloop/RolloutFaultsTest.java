@@ -5,7 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flowloop.config.OnFailure;
+import io.flowloop.engine.DiffusionEngine;
 import io.flowloop.engine.EngineException;
+import io.flowloop.engine.PolicyWeights;
+import io.flowloop.engine.RolloutRequest;
+import io.flowloop.engine.Sample;
 import io.flowloop.reward.Reward;
 import io.flowloop.rollout.DroppedGroup;
 import io.flowloop.rollout.RewardScorer;
@@ -17,6 +21,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -123,6 +128,35 @@ class RolloutFaultsTest {
     assertThat(batch.dropped()).extracting(DroppedGroup::prompt).containsExactly("a");
     assertThat(batch.dropped().getFirst().cause())
         .hasMessageContaining("did not answer within PT0.5S (rollout.requestTimeout)");
+  }
+
+  @Test
+  void samplesOfAnotherPolicyVersion_failRun_namesRowsAndVersions() {
+    rig.factory = index -> stale(rig.engines.create(index));
+
+    RolloutRig.assertFails(
+        rig.start(),
+        "step 0: rows .* to .*, prompt '.': drawn with policy version 8 \\(expected: 0\\)");
+  }
+
+  @Test
+  void samplesOfAnotherPolicyVersion_dropGroup_refusesTheirGroupsAlone() {
+    CountDownLatch both = new CountDownLatch(2);
+    rig.engines.before(
+        _ -> {
+          both.countDown();
+          ToyEngines.await(both);
+        });
+    rig.factory =
+        index -> index == 0 ? rig.engines.create(index) : stale(rig.engines.create(index));
+    rig.engineCount = 2;
+    rig.onFailure = OnFailure.DROP_GROUP;
+    RolloutBatch batch = rig.run();
+
+    assertThat(batch.samples()).extracting(s -> s.sample().policyVersion()).containsOnly(0L);
+    assertThat(batch.dropped()).isNotEmpty();
+    assertThat(batch.dropped().getFirst().cause())
+        .hasMessageContaining("drawn with policy version 8 (expected: 0)");
   }
 
   @Test
@@ -266,6 +300,36 @@ class RolloutFaultsTest {
             throw new EngineException("out of memory");
           }
         });
+  }
+
+  /** An engine whose weights are not those that it was told to load. */
+  private static DiffusionEngine stale(DiffusionEngine engine) {
+    return new DiffusionEngine() {
+      @Override
+      public List<Sample> generate(RolloutRequest request) {
+        return engine.generate(request).stream()
+            .map(
+                s ->
+                    new Sample(
+                        s.row(), s.image(), s.trajectory(), s.promptEmbedding(), 8, s.timings()))
+            .toList();
+      }
+
+      @Override
+      public long load(PolicyWeights weights) {
+        return engine.load(weights);
+      }
+
+      @Override
+      public long policyVersion() {
+        return engine.policyVersion();
+      }
+
+      @Override
+      public void close() {
+        engine.close();
+      }
+    };
   }
 
   private static RewardScorer throwingOn(String bad) {

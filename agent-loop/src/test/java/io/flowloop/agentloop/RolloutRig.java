@@ -11,10 +11,12 @@ import io.flowloop.config.SdeType;
 import io.flowloop.config.SdeWindowStrategy;
 import io.flowloop.rollout.EngineFactory;
 import io.flowloop.rollout.EngineRouter;
+import io.flowloop.rollout.LearnerFactory;
 import io.flowloop.rollout.RewardScorer;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.RolloutException;
 import io.flowloop.rollout.ToyEngines;
+import io.flowloop.rollout.ToyLearner;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,6 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Predicate;
 
 /** Runners over toy engines: five prompts, four rows each; a test changes what it is about. */
 final class RolloutRig implements AutoCloseable {
@@ -44,6 +47,9 @@ final class RolloutRig implements AutoCloseable {
   RewardScorer scorer = ToyEngines::brightness;
   AgentLoop agentLoop = new DiffusionSingleTurn();
   EngineFactory factory = engines;
+
+  final ToyLearner learner = new ToyLearner();
+  Optional<LearnerFactory> learnerFactory = Optional.empty();
 
   private final List<RolloutRunner> runners = new ArrayList<>();
 
@@ -69,7 +75,13 @@ final class RolloutRig implements AutoCloseable {
         new RewardConfig(Map.of(), 2, rewardTimeout, onFailure),
         agentLoop,
         factory,
-        scorer);
+        scorer,
+        learnerFactory);
+  }
+
+  /** What {@link #run} draws, at a step. */
+  RolloutSpec spec(int step) {
+    return RolloutSpec.of(means().rollout(), means().sampler(), PROMPTS, step);
   }
 
   /** One rollout of a new runner. */
@@ -91,27 +103,40 @@ final class RolloutRig implements AutoCloseable {
     assertIdle(runner);
   }
 
+  /** So many requests wait in the router, sooner or later. */
+  static void awaitWaiting(RolloutRunner runner, int requests) {
+    assertThat(statsOnce(runner, stats -> stats.waiting() == requests).waiting())
+        .isEqualTo(requests);
+  }
+
   /** No request waits and no engine has one, as soon as running forwards have ended. */
   static void assertIdle(RolloutRunner runner) {
-    long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-    EngineRouter.Stats stats = runner.stats().toCompletableFuture().join();
-    while (isBusy(stats) && System.nanoTime() < deadline) {
-      stats = runner.stats().toCompletableFuture().join();
-    }
+    EngineRouter.Stats stats = statsOnce(runner, now -> !isBusy(now));
     assertThat(stats.waiting()).isZero();
     assertThat(stats.leases()).containsOnly(0);
     assertThat(stats.samplesOutstanding()).containsOnly(0);
+  }
+
+  private static EngineRouter.Stats statsOnce(
+      RolloutRunner runner, Predicate<EngineRouter.Stats> wanted) {
+    long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+    EngineRouter.Stats stats = runner.stats().toCompletableFuture().join();
+    while (!wanted.test(stats) && System.nanoTime() < deadline) {
+      stats = runner.stats().toCompletableFuture().join();
+    }
+    return stats;
   }
 
   private static boolean isBusy(EngineRouter.Stats stats) {
     return stats.waiting() > 0 || stats.leases().stream().anyMatch(leases -> leases > 0);
   }
 
-  /** Opens the gate, closes every runner and checks that every engine was closed. */
+  /** Opens the gate, closes every runner and checks that every engine and learner was closed. */
   @Override
   public void close() {
     gate.countDown();
     runners.forEach(RolloutRunner::close);
     assertThat(engines.open()).isZero();
+    assertThat(learner.open()).isZero();
   }
 }

@@ -194,9 +194,11 @@ class RolloutRunnerTest {
                     thrown.complete(e);
                   }
                 });
+    RolloutRig.awaitWaiting(runner, 3);
     caller.interrupt();
 
     assertThat(thrown.get()).hasMessage("step 0: interrupted");
+    RolloutRig.awaitWaiting(runner, 0);
     rig.gate.countDown();
     RolloutRig.assertIdle(runner);
     assertThat(rig.engines.drawn()).hasSizeLessThan(PROMPTS.size());

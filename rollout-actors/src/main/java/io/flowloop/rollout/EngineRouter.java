@@ -1,6 +1,7 @@
 package io.flowloop.rollout;
 
 import io.flowloop.engine.EngineException;
+import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.Sample;
 import java.time.Duration;
@@ -37,6 +38,10 @@ import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
  *
  * <p>No request is leased before every engine has started, for which it has the same time. If one
  * cannot, or if none is left, every request fails with that cause.
+ *
+ * <p>New weights go behind what an engine runs and has ready, so nothing in flight is lost. No
+ * request is leased until every engine has acknowledged them, for which it has the request timeout
+ * once it has nothing else to do. An engine with other weights than it was told is stopped.
  */
 public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Command> {
 
@@ -44,6 +49,13 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
 
   /** Draw this; the answer is a {@link Generated} or a {@link Failed}, while the asker lives. */
   public record Generate(RolloutRequest request, ActorRef<Reply> replyTo) implements Command {}
+
+  /**
+   * Have every engine draw with these weights; the answer is a {@link Synced} or a {@link
+   * SyncFailed}. One at a time.
+   */
+  public record SyncWeights(PolicyWeights weights, ActorRef<SyncReply> replyTo)
+      implements Command {}
 
   /** Tell once every engine has started, or that requests would be in vain. */
   public record AwaitEngines(ActorRef<Availability> replyTo) implements Command {}
@@ -63,12 +75,26 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
   /** A request that brought nothing. */
   public record Failed(RolloutRequest request, Throwable cause) implements Reply {}
 
+  public sealed interface SyncReply {}
+
   /**
-   * Whether requests can be drawn.
+   * Every engine that is left draws with the weights.
+   *
+   * @param version of the weights
+   * @param engines that acknowledged it, 1 or more
+   */
+  public record Synced(long version, int engines) implements SyncReply {}
+
+  /** An engine has other weights or did not answer, or none is left. */
+  public record SyncFailed(Throwable cause) implements SyncReply {}
+
+  /**
+   * Whether requests can be drawn, and with which policy.
    *
    * @param unusable why not; empty if they can
+   * @param policyVersion of the weights synced last; 0 before
    */
-  public record Availability(Optional<Throwable> unusable) {}
+  public record Availability(Optional<Throwable> unusable, long policyVersion) {}
 
   /**
    * The state of the leases at one moment.
@@ -101,6 +127,8 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
   private final Deque<Generate> waiting = new ArrayDeque<>();
   private final List<ActorRef<Availability>> awaitingStart = new ArrayList<>();
   private Optional<Throwable> unusable = Optional.empty();
+  private Optional<WeightSync> sync = Optional.empty();
+  private long policyVersion;
   private long leasesGranted;
   private long lateResults;
 
@@ -129,6 +157,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
   public Behavior<Command> onMessage(Command command) {
     switch (command) {
       case Generate order -> onGenerate(order);
+      case SyncWeights order -> onSyncWeights(order);
       case AwaitEngines(ActorRef<Availability> replyTo) -> awaitingStart.add(replyTo);
       case GetStats(ActorRef<Stats> replyTo) -> replyTo.tell(stats());
       case FromEngine(EngineActor.Event event) -> onEvent(engines.get(event.engine()), event);
@@ -143,6 +172,31 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
     waiting.add(order);
   }
 
+  private void onSyncWeights(SyncWeights order) {
+    sync.ifPresentOrElse(running -> refuse(order, running), () -> begin(order));
+  }
+
+  private static void refuse(SyncWeights order, WeightSync running) {
+    order
+        .replyTo()
+        .tell(
+            new SyncFailed(
+                new EngineException(
+                    "policy version %d: not synced (expected: the sync of version %d to end first)"
+                        .formatted(order.weights().version(), running.version()))));
+  }
+
+  private void begin(SyncWeights order) {
+    List<EngineSlot> live = engines.stream().filter(engine -> !engine.isGone()).toList();
+    sync = Optional.of(new WeightSync(order, live));
+    for (EngineSlot engine : live) {
+      engine.front().tell(new EngineActor.Load(order.weights()));
+      if (engine.isReady() && engine.leases() == 0) {
+        startClock(engine);
+      }
+    }
+  }
+
   private void onEvent(EngineSlot engine, EngineActor.Event event) {
     switch (event) {
       case EngineActor.Started _ -> onStarted(engine);
@@ -152,13 +206,20 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
                   order -> order.replyTo().tell(new Generated(order.request(), done.samples())));
       case EngineActor.Failed failed ->
           release(engine, failed.lease()).ifPresent(order -> fail(order, failed.cause()));
+      case EngineActor.Loaded loaded -> onLoaded(engine, loaded);
       case EngineActor.Gone gone -> lose(engine, gone.cause());
     }
   }
 
   private void onStarted(EngineSlot engine) {
     engine.ready();
-    timers.cancel(engine);
+    restartClock(engine);
+  }
+
+  private void onLoaded(EngineSlot engine, EngineActor.Loaded loaded) {
+    Optional<EngineException> wrong = sync.flatMap(running -> running.answered(engine, loaded));
+    restartClock(engine);
+    wrong.ifPresent(cause -> stop(engine, cause));
   }
 
   private Optional<Generate> release(EngineSlot engine, long lease) {
@@ -167,10 +228,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
       lateResults++;
     }
     engine.ready();
-    timers.cancel(engine);
-    if (engine.leases() > 0) {
-      startClock(engine);
-    }
+    restartClock(engine);
     return ended.map(EngineSlot.Lease::order);
   }
 
@@ -178,14 +236,28 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
     EngineException cause =
         new EngineException(
             "%s did not %s within %s (rollout.requestTimeout)"
-                .formatted(engine, engine.isStarting() ? "start" : "answer", requestTimeout));
-    if (engine.isReady()) {
+                .formatted(engine, isWaitedFor(engine), requestTimeout));
+    if (engine.isReady() && engine.leases() > 0) {
       fail(engine.late().order(), cause);
       startClock(engine);
     } else {
-      getContext().stop(engine.front());
-      lose(engine, cause);
+      sync.filter(_ -> engine.isReady()).ifPresent(running -> running.fail(cause));
+      stop(engine, cause);
     }
+  }
+
+  private String isWaitedFor(EngineSlot engine) {
+    if (engine.isStarting()) {
+      return "start";
+    }
+    return engine.isReady() && engine.leases() == 0
+        ? sync.map(running -> "load policy version " + running.version()).orElseThrow()
+        : "answer";
+  }
+
+  private void stop(EngineSlot engine, Throwable cause) {
+    getContext().stop(engine.front());
+    lose(engine, cause);
   }
 
   @Override
@@ -208,22 +280,31 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
     boolean neverStarted = engine.isStarting();
     timers.cancel(engine);
     engine.gone().reversed().forEach(lease -> waiting.addFirst(lease.order()));
+    sync.ifPresent(running -> running.left(engine));
     if (neverStarted || engines.stream().allMatch(EngineSlot::isGone)) {
       unusable = Optional.of(cause);
     }
   }
 
   private void dispatch() {
-    if (engines.stream().anyMatch(EngineSlot::isStarting)) {
+    sync.filter(WeightSync::isOver).ifPresent(this::end);
+    if (sync.isPresent() || engines.stream().anyMatch(EngineSlot::isStarting)) {
       return;
     }
-    awaitingStart.forEach(asker -> asker.tell(new Availability(unusable)));
+    awaitingStart.forEach(asker -> asker.tell(new Availability(unusable, policyVersion)));
     awaitingStart.clear();
     unusable.ifPresent(this::failWaiting);
     Optional<EngineSlot> freest = freest();
     while (!waiting.isEmpty() && freest.isPresent()) {
       lease(freest.get(), waiting.remove());
       freest = freest();
+    }
+  }
+
+  private void end(WeightSync over) {
+    sync = Optional.empty();
+    if (over.end(unusable)) {
+      policyVersion = over.version();
     }
   }
 
@@ -238,6 +319,13 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
     engine.grant(lease);
     engine.front().tell(new EngineActor.Generate(lease.id(), order.request()));
     if (engine.leases() == 1) {
+      startClock(engine);
+    }
+  }
+
+  private void restartClock(EngineSlot engine) {
+    timers.cancel(engine);
+    if (engine.leases() > 0 || sync.filter(running -> running.isPending(engine)).isPresent()) {
       startClock(engine);
     }
   }

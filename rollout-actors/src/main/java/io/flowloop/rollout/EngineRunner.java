@@ -2,6 +2,7 @@ package io.flowloop.rollout;
 
 import io.flowloop.engine.DiffusionEngine;
 import io.flowloop.engine.EngineException;
+import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.RowSeed;
 import io.flowloop.engine.Sample;
@@ -18,19 +19,27 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 
 /**
  * The actor that owns a {@link DiffusionEngine} and its thread: creates it, runs it and closes it
- * there, one request after the other. It answers nothing while a forward runs.
+ * there, one order after the other. It answers nothing while a forward runs.
  *
  * <p>An exception is the request's failure. An {@link Error} is the engine's end, as it is when the
- * engine cannot be created.
+ * engine cannot be created or cannot load weights.
  */
-final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Generate> {
+final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Order> {
 
   /** One thread for each runner, never given up; see reference.conf. */
   static final DispatcherSelector DISPATCHER =
       DispatcherSelector.fromConfig("flowloop.engine-dispatcher");
 
-  static Behavior<EngineActor.Generate> create(
-      int index, EngineFactory factory, ActorRef<EngineActor.Command> front) {
+  /**
+   * A runner of a new engine.
+   *
+   * @param interruption what ends its requests when it is to stop
+   */
+  static Behavior<EngineActor.Order> create(
+      int index,
+      EngineFactory factory,
+      Interruption interruption,
+      ActorRef<EngineActor.Command> front) {
     return Behaviors.setup(
         context -> {
           DiffusionEngine engine;
@@ -42,29 +51,39 @@ final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Generate> 
             return Behaviors.stopped();
           }
           front.tell(new EngineActor.Ran(new EngineActor.Started(index)));
-          return new EngineRunner(context, index, engine, front);
+          return new EngineRunner(context, index, engine, interruption, front);
         });
   }
 
   private final int index;
   private final DiffusionEngine engine;
+  private final Interruption interruption;
   private final ActorRef<EngineActor.Command> front;
 
   private EngineRunner(
-      ActorContext<EngineActor.Generate> context,
+      ActorContext<EngineActor.Order> context,
       int index,
       DiffusionEngine engine,
+      Interruption interruption,
       ActorRef<EngineActor.Command> front) {
     super(context);
     this.index = index;
     this.engine = engine;
+    this.interruption = interruption;
     this.front = front;
   }
 
   @Override
-  public Behavior<EngineActor.Generate> onMessage(EngineActor.Generate order) {
+  public Behavior<EngineActor.Order> onMessage(EngineActor.Order order) {
+    return switch (order) {
+      case EngineActor.Generate generate -> onGenerate(generate);
+      case EngineActor.Load(PolicyWeights weights) -> onLoad(weights);
+    };
+  }
+
+  private Behavior<EngineActor.Order> onGenerate(EngineActor.Generate order) {
     try {
-      List<Sample> samples = engine.generate(order.request());
+      List<Sample> samples = interruption.call(() -> engine.generate(order.request()));
       checkAnswers(order.request(), samples);
       front.tell(new EngineActor.Ran(new EngineActor.Generated(index, order.lease(), samples)));
     } catch (RuntimeException e) {
@@ -74,6 +93,18 @@ final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Generate> 
       return Behaviors.stopped();
     }
     return this;
+  }
+
+  private Behavior<EngineActor.Order> onLoad(PolicyWeights weights) {
+    try {
+      long checksum = engine.load(weights);
+      front.tell(
+          new EngineActor.Ran(new EngineActor.Loaded(index, engine.policyVersion(), checksum)));
+      return this;
+    } catch (Throwable e) {
+      front.tell(gone(index, "could not load policy version " + weights.version(), e));
+      return Behaviors.stopped();
+    }
   }
 
   private void checkAnswers(RolloutRequest request, List<Sample> samples) {
@@ -93,7 +124,7 @@ final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Generate> 
   }
 
   @Override
-  public Behavior<EngineActor.Generate> onSignal(Signal signal) {
+  public Behavior<EngineActor.Order> onSignal(Signal signal) {
     if (signal instanceof PostStop || signal instanceof PreRestart) {
       engine.close();
     }

@@ -53,6 +53,30 @@ public record RolloutBatch(
     return this;
   }
 
+  /**
+   * This batch, if there is anything in it.
+   *
+   * @throws RolloutException if every group was dropped; it gives the cause of the first
+   */
+  public RolloutBatch requireGroups() {
+    if (groups.isEmpty()) {
+      throw new RolloutException(
+          "all %d groups failed, one of them".formatted(dropped.size()),
+          dropped.getFirst().cause());
+    }
+    return this;
+  }
+
+  /** Both together, one drawn after the other in the same training step. */
+  public RolloutBatch plus(RolloutBatch other) {
+    return new RolloutBatch(
+        step,
+        Stream.concat(groups.stream(), other.groups.stream()).toList(),
+        Stream.concat(dropped.stream(), other.dropped.stream()).toList(),
+        batching.plus(other.batching),
+        elapsed.plus(other.elapsed));
+  }
+
   private static List<Integer> without(List<Integer> rows, List<Integer> others) {
     List<Integer> left = new ArrayList<>(rows);
     others.forEach(left::remove);

@@ -2,7 +2,10 @@ package io.flowloop.rollout;
 
 import java.util.Objects;
 
-/** A rollout, or one group of it, failed; the message names prompt, rows and cause. */
+/**
+ * A training step failed, or a rollout or one group of it; the message names prompt, rows and
+ * cause.
+ */
 public final class RolloutException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;

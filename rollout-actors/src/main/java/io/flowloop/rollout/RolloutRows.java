@@ -26,12 +26,25 @@ public final class RolloutRows {
    */
   public static List<RolloutRow> repeatInterleaved(
       List<String> prompts, int n, long runSeed, int step) {
+    return repeatInterleaved(prompts, n, runSeed, step, 0, 0);
+  }
+
+  /**
+   * The rows of B prompts behind other rows of the same step: they go on with its groups and rows,
+   * so that no row of a step is there twice and no two share a seed.
+   *
+   * @param firstGroup groups before these, 0 or more
+   * @param firstRow rows before these, 0 or more
+   */
+  public static List<RolloutRow> repeatInterleaved(
+      List<String> prompts, int n, long runSeed, int step, int firstGroup, int firstRow) {
     List<RolloutRow> rows = new ArrayList<>(prompts.size() * n);
-    for (int group = 0; group < prompts.size(); group++) {
+    for (int prompt = 0; prompt < prompts.size(); prompt++) {
       for (int i = 0; i < n; i++) {
-        int index = group * n + i;
+        int index = firstRow + prompt * n + i;
         rows.add(
-            new RolloutRow(index, group, prompts.get(group), RowSeed.of(runSeed, step, index)));
+            new RolloutRow(
+                index, firstGroup + prompt, prompts.get(prompt), RowSeed.of(runSeed, step, index)));
       }
     }
     return List.copyOf(rows);

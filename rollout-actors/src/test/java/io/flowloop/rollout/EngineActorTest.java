@@ -3,8 +3,12 @@ package io.flowloop.rollout;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flowloop.engine.EngineException;
+import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
+import io.flowloop.engine.Sample;
 import io.flowloop.engine.Sampling;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -79,6 +83,53 @@ class EngineActorTest {
   }
 
   @Test
+  void load_behindARequest_waitsForItAndAnswersVersionAndChecksum() {
+    ActorRef<EngineActor.Command> engine = spawn(engines);
+    PolicyWeights weights = ToyEngines.weights(5);
+    router.expectMessageClass(EngineActor.Started.class);
+    engine.tell(new EngineActor.Generate(1, REQUEST));
+    engine.tell(new EngineActor.Load(weights));
+    engine.tell(new EngineActor.Generate(2, REQUEST));
+
+    assertThat(versions(router.expectMessageClass(EngineActor.Generated.class))).containsOnly(0L);
+    router.expectMessage(new EngineActor.Loaded(3, 5, weights.checksum()));
+    assertThat(versions(router.expectMessageClass(EngineActor.Generated.class))).containsOnly(5L);
+  }
+
+  @Test
+  void load_engineCannot_saysWhyClosesItAndStops() {
+    engines.loading(
+        (_, _) -> {
+          throw new EngineException("no tensor named w");
+        });
+    ActorRef<EngineActor.Command> engine = spawn(engines);
+    router.expectMessageClass(EngineActor.Started.class);
+    engine.tell(new EngineActor.Load(ToyEngines.weights(5)));
+
+    assertThat(router.expectMessageClass(EngineActor.Gone.class).cause())
+        .hasMessage("engine 3 could not load policy version 5: no tensor named w");
+    router.expectTerminated(engine);
+    assertThat(engines.open()).isZero();
+  }
+
+  @Test
+  void stop_duringARequest_interruptsItAndNotTheClosing() {
+    CountDownLatch begun = new CountDownLatch(1);
+    engines.before(
+        _ -> {
+          begun.countDown();
+          ToyEngines.awaitInterrupt();
+        });
+    ActorRef<EngineActor.Command> engine = spawn(engines);
+    engine.tell(new EngineActor.Generate(1, REQUEST));
+    ToyEngines.await(begun);
+
+    KIT.stop(engine);
+
+    assertThat(engines.open()).isZero();
+  }
+
+  @Test
   void stop_idleEngine_closesItOnItsThread() {
     ActorRef<EngineActor.Command> engine = spawn(engines);
     router.expectMessageClass(EngineActor.Started.class);
@@ -86,6 +137,10 @@ class EngineActorTest {
     KIT.stop(engine);
 
     assertThat(engines.open()).isZero();
+  }
+
+  private static List<Long> versions(EngineActor.Generated done) {
+    return done.samples().stream().map(Sample::policyVersion).toList();
   }
 
   private ActorRef<EngineActor.Command> spawn(EngineFactory factory) {

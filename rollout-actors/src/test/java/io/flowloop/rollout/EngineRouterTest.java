@@ -130,7 +130,7 @@ class EngineRouterTest {
 
     gate.countDown();
 
-    waiter.expectMessage(new EngineRouter.Availability(Optional.empty()));
+    waiter.expectMessage(new EngineRouter.Availability(Optional.empty(), 0));
     asker.expectMessageClass(EngineRouter.Generated.class);
   }
 
@@ -314,6 +314,26 @@ class EngineRouterTest {
 
     opened.join();
     assertThat(ended.getCount()).isZero();
+    assertThat(engines.open()).isZero();
+  }
+
+  @Test
+  void stop_engineThatDraws_endsItsRequestAtTheNextDenoisingStepAndDrawsNoOther() {
+    CountDownLatch begun = new CountDownLatch(2);
+    engines.before(
+        _ -> {
+          begun.countDown();
+          ToyEngines.awaitInterrupt();
+        });
+    ActorRef<EngineRouter.Command> router = router(2);
+    for (int i = 0; i < 6; i++) {
+      ask(router, request("p", 1));
+    }
+    ToyEngines.await(begun);
+
+    KIT.stop(router);
+
+    assertThat(engines.drawn()).hasSize(2);
     assertThat(engines.open()).isZero();
   }
 

@@ -52,6 +52,33 @@ class RolloutBatchTest {
         .hasMessageContaining("there twice: [2, 3]");
   }
 
+  @Test
+  void plus_laterBatch_holdsTheGroupsOfBoth() {
+    RolloutBatch both =
+        batch(List.of(group(0)), List.of(dropped(1))).plus(batch(List.of(group(2)), List.of()));
+
+    assertThat(both.checkedAgainst(ROWS).groups())
+        .extracting(RolloutGroup::index)
+        .containsExactly(0, 2);
+    assertThat(both.elapsed()).isEqualTo(Duration.ofSeconds(2));
+  }
+
+  @Test
+  void requireGroups_everyGroupDropped_tellsTheFirstCause() {
+    RolloutBatch batch = batch(List.of(), List.of(dropped(1), dropped(0)));
+
+    assertThatThrownBy(batch::requireGroups)
+        .isInstanceOf(RolloutException.class)
+        .hasMessage("all 2 groups failed, one of them: bad");
+  }
+
+  @Test
+  void requireGroups_oneGroup_isTheBatch() {
+    RolloutBatch batch = batch(List.of(group(0)), List.of(dropped(1), dropped(2)));
+
+    assertThat(batch.requireGroups()).isSameAs(batch);
+  }
+
   private static RolloutBatch batch(List<RolloutGroup> groups, List<DroppedGroup> dropped) {
     return new RolloutBatch(0, groups, dropped, Batching.NONE, Duration.ofSeconds(1));
   }

@@ -13,6 +13,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -58,6 +59,20 @@ class RolloutRowsTest {
     assertThat(rows).extracting(RolloutRow::group).containsExactly(0, 0, 0, 1, 1, 1);
     assertThat(rows).extracting(RolloutRow::index).containsExactly(0, 1, 2, 3, 4, 5);
     assertThat(rows.get(4).seed()).isEqualTo(RowSeed.of(42, 7, 4));
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void repeatInterleaved_behindOthers_goesOnWithTheirGroupsAndRows(Case c) {
+    List<String> more = List.of("x", "y");
+    List<String> all = Stream.concat(c.prompts().stream(), more.stream()).toList();
+    int groups = c.prompts().size();
+
+    List<RolloutRow> behind =
+        RolloutRows.repeatInterleaved(more, c.n(), 42, c.step(), groups, groups * c.n());
+
+    assertThat(Stream.concat(c.rows().stream(), behind.stream()))
+        .containsExactlyElementsOf(RolloutRows.repeatInterleaved(all, c.n(), 42, c.step()));
   }
 
   @ParameterizedTest

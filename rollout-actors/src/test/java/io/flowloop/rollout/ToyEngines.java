@@ -1,6 +1,8 @@
 package io.flowloop.rollout;
 
 import io.flowloop.engine.DiffusionEngine;
+import io.flowloop.engine.EngineException;
+import io.flowloop.engine.HostTensor;
 import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.PromptEmbedding;
 import io.flowloop.engine.RgbImage;
@@ -21,26 +23,44 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.function.ToLongBiFunction;
 
 /**
- * Engines without a model: a sample is a pure function of its prompt, its seed and the sampling.
- * Each refuses to be used off its own thread, and does first what {@link #before} was given.
+ * Engines without a model: a sample is a pure function of its prompt, its seed and the sampling,
+ * and carries the version loaded last. Each refuses to be used off its own thread, and does first
+ * what {@link #before} and {@link #loading} were given; an interrupt ends a request after that.
  */
 public final class ToyEngines implements EngineFactory {
 
   /** A request that an engine began. */
   public record Drawn(int engine, RolloutRequest request) {}
 
+  /** Weights that an engine took over. */
+  public record Loaded(int engine, long version) {}
+
   private static final int PIXELS = 4;
 
   private final Queue<Drawn> drawn = new ConcurrentLinkedQueue<>();
   private final AtomicInteger open = new AtomicInteger();
+  private final Queue<Loaded> loaded = new ConcurrentLinkedQueue<>();
   private volatile Consumer<Drawn> before = _ -> {};
+  private volatile ToLongBiFunction<Integer, PolicyWeights> loading = (_, w) -> w.checksum();
 
   /** What every engine does before it draws: wait, throw, or nothing. */
   public ToyEngines before(Consumer<Drawn> action) {
     before = action;
     return this;
+  }
+
+  /** What every engine does when it is to load weights: wait, throw, or answer a checksum. */
+  public ToyEngines loading(ToLongBiFunction<Integer, PolicyWeights> action) {
+    loading = action;
+    return this;
+  }
+
+  /** All weights loaded, in that order. */
+  public List<Loaded> loaded() {
+    return List.copyOf(loaded);
   }
 
   /** Every request begun, in that order. */
@@ -63,15 +83,39 @@ public final class ToyEngines implements EngineFactory {
     return new Reward(mean, Map.of("brightness", mean));
   }
 
-  /** Waits, but not for ever. */
+  /** Waits, but not for ever; as native code does, whatever the interrupts, and keeps the flag. */
   public static void await(CountDownLatch latch) {
-    try {
-      if (!latch.await(20, TimeUnit.SECONDS)) {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    boolean interrupted = false;
+    while (latch.getCount() > 0) {
+      try {
+        if (!latch.await(deadline - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+          throw new IllegalStateException("waited 20 s for nothing");
+        }
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Draws, one denoising step after the other, until somebody interrupts this thread. */
+  public static void awaitInterrupt() {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    while (!Thread.currentThread().isInterrupted()) {
+      if (System.nanoTime() > deadline) {
         throw new IllegalStateException("waited 20 s for nothing");
       }
-    } catch (InterruptedException e) {
-      throw new IllegalStateException("interrupted", e);
+      Thread.onSpinWait();
     }
+  }
+
+  /** Weights that differ from version to version. */
+  public static PolicyWeights weights(long version) {
+    return PolicyWeights.of(
+        version, Map.of("w", new HostTensor(List.of(2L), new float[] {version, 0.5f})));
   }
 
   @Override
@@ -96,14 +140,19 @@ public final class ToyEngines implements EngineFactory {
       Drawn now = new Drawn(index, request);
       drawn.add(now);
       before.accept(now);
+      if (Thread.interrupted()) {
+        throw new EngineException("interrupted between two denoising steps");
+      }
       return request.seeds().stream().map(seed -> sample(request, seed, policyVersion)).toList();
     }
 
     @Override
     public long load(PolicyWeights weights) {
       checkThread();
+      long checksum = loading.applyAsLong(index, weights);
       policyVersion = weights.version();
-      return PolicyWeights.checksum(weights.tensors());
+      loaded.add(new Loaded(index, policyVersion));
+      return checksum;
     }
 
     @Override
@@ -120,6 +169,9 @@ public final class ToyEngines implements EngineFactory {
     private void checkThread() {
       if (Thread.currentThread() != owner) {
         throw new IllegalStateException("engine used off its thread");
+      }
+      if (owner.isInterrupted()) {
+        throw new IllegalStateException("an interrupt hit another call than the one it was for");
       }
     }
   }

@@ -9,47 +9,50 @@ import java.util.stream.IntStream;
 
 /**
  * Prompts in a shuffled order that repeats epoch after epoch, each epoch shuffled anew. The order
- * follows from the seed alone, so a training step is all there is to resume from.
+ * follows from the seed alone, so the number of prompts taken is all there is to resume from.
  */
 public final class PromptDataset {
 
   private final List<Prompt> prompts;
-  private final int promptsPerStep;
   private final long shuffleSeed;
 
-  private PromptDataset(List<Prompt> prompts, int promptsPerStep, long shuffleSeed) {
+  private PromptDataset(List<Prompt> prompts, long shuffleSeed) {
     this.prompts = prompts;
-    this.promptsPerStep = promptsPerStep;
     this.shuffleSeed = shuffleSeed;
   }
 
   /**
    * A data set of these texts.
    *
-   * @param promptsPerStep B, 1 or more; may exceed the number of texts
    * @throws IllegalArgumentException if there is no text
    */
-  public static PromptDataset of(List<String> texts, int promptsPerStep, long shuffleSeed) {
-    if (texts.isEmpty() || promptsPerStep < 1) {
-      throw new IllegalArgumentException(
-          "%d prompts, %d a step (expected: 1 or more of both)"
-              .formatted(texts.size(), promptsPerStep));
+  public static PromptDataset of(List<String> texts, long shuffleSeed) {
+    if (texts.isEmpty()) {
+      throw new IllegalArgumentException("0 prompts (expected: 1 or more)");
     }
     List<Prompt> prompts =
         IntStream.range(0, texts.size()).mapToObj(i -> new Prompt(i, texts.get(i))).toList();
-    return new PromptDataset(prompts, promptsPerStep, shuffleSeed);
+    return new PromptDataset(prompts, shuffleSeed);
   }
 
-  /** The B prompts of a training step; a step at the end of an epoch reaches into the next. */
-  public List<Prompt> promptsOf(int step) {
-    List<Prompt> found = new ArrayList<>(promptsPerStep);
-    long position = (long) step * promptsPerStep;
-    while (found.size() < promptsPerStep) {
-      List<Prompt> epoch = epoch(Math.toIntExact(position / prompts.size()));
-      int from = (int) (position % prompts.size());
-      int to = Math.min(prompts.size(), from + promptsPerStep - found.size());
-      found.addAll(epoch.subList(from, to));
-      position += to - from;
+  /**
+   * The next prompts after some were taken, reaching over as many epochs as it needs.
+   *
+   * @param position prompts taken before, over all epochs
+   * @param count how many; may exceed {@link #size}
+   * @throws IllegalArgumentException if one of them is negative
+   */
+  public List<Prompt> promptsAt(long position, int count) {
+    if (position < 0 || count < 0) {
+      throw new IllegalArgumentException(
+          "position %d, count %d (expected: 0 or more of both)".formatted(position, count));
+    }
+    List<Prompt> found = new ArrayList<>(count);
+    while (found.size() < count) {
+      long next = position + found.size();
+      int from = (int) (next % prompts.size());
+      int taken = Math.min(prompts.size() - from, count - found.size());
+      found.addAll(epoch(Math.toIntExact(next / prompts.size())).subList(from, from + taken));
     }
     return found;
   }

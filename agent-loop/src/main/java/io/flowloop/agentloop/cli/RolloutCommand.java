@@ -71,9 +71,7 @@ final class RolloutCommand implements Callable<Integer> {
           PromptChecks.read(
               data.prompts(),
               List.of(prompt -> Engines.checkPrompt(config.model(), prompt), rewards::checkPrompt));
-      return PromptDataset.of(all, data.promptsPerStep(), data.shuffleSeed())
-          .promptsOf(STEP)
-          .stream()
+      return PromptDataset.of(all, data.shuffleSeed()).promptsAt(0, data.promptsPerStep()).stream()
           .map(Prompt::text)
           .toList();
     }

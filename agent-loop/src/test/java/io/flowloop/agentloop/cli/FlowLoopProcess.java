@@ -1,0 +1,188 @@
+package io.flowloop.agentloop.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+
+/**
+ * A command line of flowloop in a JVM of its own, with the class path, flags and environment of
+ * this one, for tests that kill it. Its standard output and error are one sequence of lines.
+ *
+ * <p>Used by one thread.
+ */
+public final class FlowLoopProcess implements AutoCloseable {
+
+  /** The exit code of a process that SIGKILL ended. */
+  public static final int KILLED = 128 + 9;
+
+  /** The exit code of a process that SIGTERM ended and that did not mind it. */
+  public static final int TERMINATED = 128 + 15;
+
+  /** For what takes seconds, on a machine that is busy. */
+  private static final Duration PATIENCE = Duration.ofMinutes(2);
+
+  private final Process process;
+  private final List<String> lines = new ArrayList<>();
+  private final Thread reader;
+  private boolean ended;
+
+  /** The next line that {@link #awaitLine} looks at. */
+  private int unseen;
+
+  private FlowLoopProcess(Process process) {
+    this.process = process;
+    reader = Thread.ofVirtual().start(this::read);
+  }
+
+  /** Starts a command line of flowloop, such as {@code rollout --dry-run}. */
+  public static FlowLoopProcess start(String... args) {
+    return startMain(Main.class, args);
+  }
+
+  /** Starts another main class. */
+  public static FlowLoopProcess startMain(Class<?> main, String... args) {
+    try {
+      return new FlowLoopProcess(
+          new ProcessBuilder(command(main, args)).redirectErrorStream(true).start());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** The words that start a main class as this JVM was started. */
+  public static List<String> command(Class<?> main, String... args) {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    // Two debuggers or two profilers cannot share a port or a file.
+    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+        .filter(flag -> !flag.startsWith("-agent") && !flag.startsWith("-javaagent"))
+        .forEach(command::add);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
+    command.addAll(List.of(args));
+    return command;
+  }
+
+  private void read() {
+    try (BufferedReader in = process.inputReader(UTF_8)) {
+      String line;
+      while ((line = in.readLine()) != null) {
+        add(line);
+      }
+    } catch (IOException e) {
+      add("(output cut off: " + e + ")");
+    } finally {
+      end();
+    }
+  }
+
+  private synchronized void add(String line) {
+    lines.add(line);
+    notifyAll();
+  }
+
+  private synchronized void end() {
+    ended = true;
+    notifyAll();
+  }
+
+  /**
+   * Waits for a line that contains a match, among those after the line found before.
+   *
+   * @throws AssertionError if the process ends without one, or takes minutes
+   */
+  public String awaitLine(String regex) throws InterruptedException {
+    return awaitLine(regex, PATIENCE);
+  }
+
+  /**
+   * Waits for a line that contains a match, among those after the line found before.
+   *
+   * @throws AssertionError if the process ends without one, or takes longer
+   */
+  public synchronized String awaitLine(String regex, Duration deadline)
+      throws InterruptedException {
+    Pattern pattern = Pattern.compile(regex);
+    long end = System.nanoTime() + deadline.toNanos();
+    while (true) {
+      while (unseen < lines.size()) {
+        String line = lines.get(unseen++);
+        if (pattern.matcher(line).find()) {
+          return line;
+        }
+      }
+      long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
+      if (ended || left <= 0) {
+        throw new AssertionError(
+            "no line with '%s' %s; output:%n%s"
+                .formatted(
+                    regex,
+                    ended ? "before the process ended" : "after " + deadline,
+                    String.join("\n", lines)));
+      }
+      wait(left);
+    }
+  }
+
+  /** Lets it run for a while; whether it ended meanwhile. */
+  public boolean endsWithin(Duration time) throws InterruptedException {
+    return process.waitFor(time);
+  }
+
+  /**
+   * Waits for its end and returns its exit code.
+   *
+   * @throws AssertionError if that takes minutes
+   */
+  public int exitCode() throws InterruptedException {
+    return exitCode(PATIENCE);
+  }
+
+  /**
+   * Waits for its end and returns its exit code.
+   *
+   * @throws AssertionError if that takes longer
+   */
+  public int exitCode(Duration deadline) throws InterruptedException {
+    if (!process.waitFor(deadline)) {
+      throw new AssertionError("still running after %s; output:%n%s".formatted(deadline, output()));
+    }
+    reader.join();
+    return process.exitValue();
+  }
+
+  /** Ends it by SIGKILL, and returns its exit code. */
+  public int kill() throws InterruptedException {
+    handle().destroyForcibly();
+    return exitCode();
+  }
+
+  /** Sends SIGTERM and returns; {@link #exitCode} tells what came of it. */
+  public void terminate() {
+    handle().destroy();
+  }
+
+  /** The process itself would close its output too. */
+  private ProcessHandle handle() {
+    return process.toHandle();
+  }
+
+  /** All that it has written so far. */
+  public synchronized String output() {
+    return String.join("\n", lines);
+  }
+
+  /** Ends it by SIGKILL if it still runs. */
+  @Override
+  public void close() {
+    handle().destroyForcibly();
+  }
+}

@@ -117,17 +117,14 @@ public final class Checkpoints {
   }
 
   /**
-   * The folder of the newest whole checkpoint.
+   * The folder of the newest whole checkpoint of a run.
    *
+   * @param run the run's folder; it need not exist
    * @param torn is told of each newer one that is not whole, and why
    * @throws EngineException if another version of flowloop wrote a newer one
    */
-  public Optional<Path> latestWhole(Consumer<String> torn) {
-    return latestWhole(folder, torn);
-  }
-
-  private static Optional<Path> latestWhole(Path folder, Consumer<String> torn) {
-    for (Path path : folders(folder)) {
+  public static Optional<Path> latestWhole(Path run, Consumer<String> torn) {
+    for (Path path : folders(run.resolve(FOLDER))) {
       Path current = new AtomicFolder(path).current();
       Optional<String> damage = new CheckpointFolder(current).damage();
       if (damage.isEmpty()) {
@@ -194,7 +191,7 @@ public final class Checkpoints {
       return best;
     }
     List<String> torn = new ArrayList<>();
-    return latestWhole(dir.resolve(FOLDER), torn::add).orElseThrow(() -> nothing(dir, torn));
+    return latestWhole(dir, torn::add).orElseThrow(() -> nothing(dir, torn));
   }
 
   private static EngineException nothing(Path dir, List<String> torn) {

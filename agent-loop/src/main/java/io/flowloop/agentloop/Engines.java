@@ -1,13 +1,21 @@
 package io.flowloop.agentloop;
 
 import io.flowloop.config.Device;
+import io.flowloop.config.FlowLoopConfig;
+import io.flowloop.config.LoraConfig;
 import io.flowloop.config.ModelConfig;
 import io.flowloop.engine.EngineException;
+import io.flowloop.engine.FullPolicy;
+import io.flowloop.engine.LoraPolicy;
 import io.flowloop.engine.PipelineEngine;
+import io.flowloop.engine.Policy;
+import io.flowloop.engine.PolicyUpdate;
 import io.flowloop.engine.TorchRuntime;
 import io.flowloop.engine.glyph.GlyphPipeline;
 import io.flowloop.engine.glyph.GlyphTokenizer;
 import io.flowloop.rollout.EngineFactory;
+import io.flowloop.rollout.LearnerFactory;
+import java.util.Optional;
 
 /** From the model that a configuration names to engines that draw with it. */
 public final class Engines {
@@ -25,6 +33,29 @@ public final class Engines {
     requireGlyph(model);
     return index ->
         new PipelineEngine(GlyphPipeline.load(on(device(model, index), model)), maxRowsPerForward);
+  }
+
+  /**
+   * The learner of a model: it trains the policy given, or what {@code update.lora} says.
+   *
+   * @throws EngineException if there is no such model
+   */
+  public static LearnerFactory learner(FlowLoopConfig config, Optional<Policy.Factory> policy) {
+    requireGlyph(config.model());
+    return () ->
+        new PolicyUpdate(
+            GlyphPipeline.load(on(device(config.model(), 0), config.model())),
+            policy.orElseGet(() -> policy(config)),
+            config.sampler(),
+            config.update(),
+            config.trainer().steps());
+  }
+
+  private static Policy.Factory policy(FlowLoopConfig config) {
+    LoraConfig lora = config.update().lora();
+    return lora.rank() == 0
+        ? FullPolicy::new
+        : pipeline -> new LoraPolicy(pipeline, lora, config.rollout().seed());
   }
 
   /**

@@ -31,18 +31,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Rollouts from a plain Java program: engines, workers and reward threads that stay up between
- * calls, in an actor system of their own without a port.
- *
- * <pre>{@code
- * try (RolloutRunner runner = RolloutRunner.start(rollout, sampler, reward, index -> engine())) {
- *   RolloutBatch batch = runner.run(List.of("a sign that says \"7382\""), 0, RolloutListener.NONE);
- * }
- * }</pre>
- *
- * <p>Thread-safe. Rollouts that run at the same time share the engines.
+ * The actor system behind a {@link FlowLoop}: takes orders from any thread and answers with
+ * futures.
  */
-public final class RolloutRunner implements AutoCloseable {
+final class RolloutRunner implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RolloutRunner.class);
 
@@ -75,7 +67,7 @@ public final class RolloutRunner implements AutoCloseable {
    * @throws IllegalArgumentException if a setting makes no sense, or a reward function or agent
    *     loop is not known
    */
-  public static RolloutRunner start(
+  static RolloutRunner start(
       RolloutConfig rollout, SamplerConfig sampler, RewardConfig reward, EngineFactory engines) {
     AgentLoop agentLoop = AgentLoops.byName(rollout.agentLoop());
     RewardFunctions functions = RewardFunctions.of(reward.weights());
@@ -136,8 +128,17 @@ public final class RolloutRunner implements AutoCloseable {
    * @throws IllegalArgumentException if there is no prompt, or a reward function refuses one
    * @throws RolloutException if the rollout fails, is interrupted, or the runner is closed
    */
-  public RolloutBatch run(List<String> prompts, int step, RolloutListener listener) {
-    CompletableFuture<RolloutBatch> result = rollout(spec(prompts, step), listener);
+  RolloutBatch run(List<String> prompts, int step, RolloutListener listener) {
+    return waitFor(rollout(spec(prompts, step), listener), "step " + step);
+  }
+
+  /**
+   * The result of an order.
+   *
+   * @param what the order is about, for the message if the thread is interrupted
+   * @throws RolloutException if the order fails or the thread is interrupted, which ends the order
+   */
+  static <T> T waitFor(CompletableFuture<T> result, String what) {
     try {
       return result.get();
     } catch (ExecutionException e) {
@@ -147,13 +148,12 @@ public final class RolloutRunner implements AutoCloseable {
     } catch (InterruptedException e) {
       result.cancel(false);
       Thread.currentThread().interrupt();
-      throw new RolloutException("step " + step + ": interrupted");
+      throw new RolloutException(what + ": interrupted");
     }
   }
 
   /** {@link #run} without the waiting; a failure is the stage's {@link RolloutException}. */
-  public CompletionStage<RolloutBatch> runAsync(
-      List<String> prompts, int step, RolloutListener listener) {
+  CompletionStage<RolloutBatch> runAsync(List<String> prompts, int step, RolloutListener listener) {
     // What callers append must not run on an actor's thread.
     return rollout(spec(prompts, step), listener).whenCompleteAsync((_, _) -> {});
   }

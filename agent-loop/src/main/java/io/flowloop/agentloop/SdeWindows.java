@@ -31,8 +31,7 @@ public final class SdeWindows {
     int place =
         switch (sampler.sdeWindowStrategy()) {
           case WHOLE -> 0;
-          case RANDOM ->
-              (int) (places * Noise.uniforms(runSeed, Noise.Use.SDE_WINDOW, step, 1)[0]);
+          case RANDOM -> (int) (places * Noise.uniforms(runSeed, Noise.Use.SDE_WINDOW, step, 1)[0]);
           case PROGRESSIVE -> Math.min(step / sampler.itersPerGroup(), places - 1);
         };
     return new SdeWindow(range.start() + place, size);

@@ -111,9 +111,10 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
   }
 
   private final ActorRef<EngineRouter.Command> router;
-  private final Optional<ActorRef<LearnerActor.Command>> learner;
+  private final Optional<LearnerFactory> learnerFactory;
   private final RolloutActor.Means rolloutMeans;
   private final Queue<Order> waiting = new ArrayDeque<>();
+  private Optional<ActorRef<LearnerActor.Command>> learner = Optional.empty();
   private int rollouts;
   private boolean loneOrderRuns;
 
@@ -128,11 +129,9 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
     ActorRef<RewardPool.Command> rewards =
         context.spawn(
             RewardPool.create(means.scorer(), reward.concurrency(), reward.timeout()), "rewards");
-    learner =
-        means.learner().map(factory -> context.spawn(LearnerActor.create(factory), "learner"));
+    learnerFactory = means.learner();
     context.watch(router);
     context.watch(rewards);
-    learner.ifPresent(context::watch);
     rolloutMeans =
         new RolloutActor.Means(
             means.agentLoop(),
@@ -200,7 +199,16 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
     return actor;
   }
 
+  /**
+   * Begins the learner with the first order that needs it: rollouts alone do without its memory.
+   */
   private void withLearner(Order order, Consumer<ActorRef<LearnerActor.Command>> action) {
+    if (learner.isEmpty()) {
+      learner =
+          learnerFactory.map(
+              factory -> getContext().spawn(LearnerActor.create(factory), "learner"));
+      learner.ifPresent(getContext()::watch);
+    }
     learner.ifPresentOrElse(
         action,
         () ->

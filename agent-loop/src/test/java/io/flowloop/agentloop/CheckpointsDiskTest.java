@@ -96,7 +96,7 @@ class CheckpointsDiskTest {
       assertThat(Checkpoints.weights(Checkpoints.resolve(run)).version())
           .isBetween(2L * saved, 2L * (saved + 1));
       List<String> torn = new ArrayList<>();
-      Path latest = Checkpoints.open(run, 1).latestWhole(torn::add).orElseThrow();
+      Path latest = Checkpoints.latestWhole(run, torn::add).orElseThrow();
       assertThat(torn).isEmpty();
       assertThat(Checkpoints.load(latest).step()).isBetween(saved, saved + 1);
     }
@@ -153,7 +153,7 @@ class CheckpointsDiskTest {
       }
       assertThat(disk.resolve("checkpoints").toFile().list())
           .containsExactly("step-%06d".formatted(last));
-      assertThat(Checkpoints.open(disk, 1).latestWhole(torn -> {})).isPresent();
+      assertThat(Checkpoints.latestWhole(disk, torn -> {})).isPresent();
       fill(disk.resolve("ballast-" + step));
     }
     return failures;

@@ -34,7 +34,7 @@ class CheckpointsFaultsTest {
   /** The newest whole checkpoint is the older one, and the file is named for the newer. */
   private void assertTorn(String file) {
     List<String> torn = new ArrayList<>();
-    assertThat(Checkpoints.open(run, 2).latestWhole(torn::add)).contains(older);
+    assertThat(Checkpoints.latestWhole(run, torn::add)).contains(older);
     assertThat(torn)
         .singleElement()
         .asString()
@@ -126,9 +126,9 @@ class CheckpointsFaultsTest {
     Path best = Checkpoints.open(run, 2).saveBest(TinyCheckpoints.at(5));
     Files.move(best, run.resolve(".best.old"));
 
-    Checkpoints checkpoints = Checkpoints.open(run, 2);
+    var _ = Checkpoints.open(run, 2);
 
-    assertThat(checkpoints.latestWhole(torn -> {})).contains(newer);
+    assertThat(Checkpoints.latestWhole(run, torn -> {})).contains(newer);
     assertThat(Checkpoints.load(best).step()).isEqualTo(5);
   }
 
@@ -149,9 +149,9 @@ class CheckpointsFaultsTest {
   void open_killedBeforeTheReplacedOneWasDeleted_keepsTheNewOne() throws IOException {
     Files.move(older, newer.resolveSibling(".step-000002.old"));
 
-    Checkpoints checkpoints = Checkpoints.open(run, 2);
+    var _ = Checkpoints.open(run, 2);
 
-    assertThat(checkpoints.latestWhole(torn -> {})).contains(newer);
+    assertThat(Checkpoints.latestWhole(run, torn -> {})).contains(newer);
     assertThat(newer.resolveSibling("").toFile().list()).containsExactly("step-000002");
   }
 }

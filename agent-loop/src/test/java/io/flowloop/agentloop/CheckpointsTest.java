@@ -48,7 +48,7 @@ class CheckpointsTest {
 
     assertThat(path).isEqualTo(run.resolve("checkpoints/step-000120"));
     TinyCheckpoints.assertSame(Checkpoints.load(path), TinyCheckpoints.at(120));
-    assertThat(checkpoints.latestWhole(torn::add)).contains(path);
+    assertThat(Checkpoints.latestWhole(run, torn::add)).contains(path);
     assertThat(torn).isEmpty();
     assertThat(names()).containsExactly("step-000120");
     try (var files = Files.list(path)) {
@@ -114,7 +114,7 @@ class CheckpointsTest {
     }
 
     assertThat(names()).containsExactly("step-000100", "step-1000000");
-    assertThat(checkpoints.latestWhole(torn::add))
+    assertThat(Checkpoints.latestWhole(run, torn::add))
         .contains(run.resolve("checkpoints/step-1000000"));
   }
 
@@ -144,7 +144,7 @@ class CheckpointsTest {
     Files.createDirectory(run.resolve("checkpoints/mine"));
     Files.createFile(run.resolve("checkpoints/step-000009"));
 
-    assertThat(checkpoints.latestWhole(torn::add)).isEmpty();
+    assertThat(Checkpoints.latestWhole(run, torn::add)).isEmpty();
     assertThat(torn).isEmpty();
   }
 
@@ -187,7 +187,7 @@ class CheckpointsTest {
     assertThatThrownBy(() -> Checkpoints.load(path))
         .isInstanceOf(EngineException.class)
         .hasMessageContaining(expected);
-    assertThatThrownBy(() -> checkpoints.latestWhole(torn::add))
+    assertThatThrownBy(() -> Checkpoints.latestWhole(run, torn::add))
         .isInstanceOf(EngineException.class)
         .hasMessageContaining(expected);
   }

@@ -5,9 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flowloop.config.ConfigLoader;
 import io.flowloop.config.ConfigSources;
 import io.flowloop.config.FlowLoopConfig;
-import io.flowloop.config.KnownNames;
 import io.flowloop.config.PromptFile;
-import io.flowloop.reward.RewardFunctions;
 import io.flowloop.rollout.RolloutBatch;
 import java.io.IOException;
 import java.util.List;
@@ -19,10 +17,7 @@ class EmbeddedModelTest {
   @Test
   void run_heldOutPrompts_areReadInPart() throws IOException {
     FlowLoopConfig config =
-        ConfigLoader.load(
-                ConfigSources.of("rollout.n=4"),
-                new KnownNames(RewardFunctions.names(), AgentLoops.names(), Trackers.names()))
-            .config();
+        ConfigLoader.load(ConfigSources.of("rollout.n=4"), FlowLoop.knownNames()).config();
     List<String> heldOut = PromptFile.read("classpath:glyph/heldout.txt").prompts().subList(0, 32);
     try (RolloutRunner runner =
         RolloutRunner.start(

@@ -7,7 +7,6 @@ import io.flowloop.config.ConfigLoader;
 import io.flowloop.config.ConfigSources;
 import io.flowloop.config.Device;
 import io.flowloop.config.FlowLoopConfig;
-import io.flowloop.config.KnownNames;
 import io.flowloop.engine.LoadedDevice;
 import io.flowloop.engine.Noise;
 import io.flowloop.engine.PipelineEngine;
@@ -16,7 +15,6 @@ import io.flowloop.engine.Sample;
 import io.flowloop.engine.glyph.GlyphConfig;
 import io.flowloop.engine.glyph.GlyphPipeline;
 import io.flowloop.engine.glyph.GlyphWeights;
-import io.flowloop.reward.RewardFunctions;
 import io.flowloop.rollout.RewardedSample;
 import io.flowloop.rollout.RolloutBatch;
 import java.util.ArrayList;
@@ -131,8 +129,7 @@ class GlyphRolloutTest {
     assignments.addAll(List.of(settings));
     FlowLoopConfig config =
         ConfigLoader.load(
-                ConfigSources.of(assignments.toArray(String[]::new)),
-                new KnownNames(RewardFunctions.names(), AgentLoops.names(), Trackers.names()))
+                ConfigSources.of(assignments.toArray(String[]::new)), FlowLoop.knownNames())
             .config();
     try (RolloutRunner runner =
         RolloutRunner.start(

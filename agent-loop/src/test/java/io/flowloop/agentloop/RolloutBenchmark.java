@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flowloop.config.ConfigLoader;
 import io.flowloop.config.ConfigSources;
 import io.flowloop.config.FlowLoopConfig;
-import io.flowloop.config.KnownNames;
 import io.flowloop.config.PromptFile;
 import io.flowloop.engine.PipelineEngine;
 import io.flowloop.engine.RolloutRequest;
@@ -223,10 +222,7 @@ class RolloutBenchmark {
   }
 
   private static FlowLoopConfig config(String... settings) {
-    return ConfigLoader.load(
-            ConfigSources.of(settings),
-            new KnownNames(RewardFunctions.names(), AgentLoops.names(), Trackers.names()))
-        .config();
+    return ConfigLoader.load(ConfigSources.of(settings), FlowLoop.knownNames()).config();
   }
 
   private static List<String> prompts(FlowLoopConfig config) {

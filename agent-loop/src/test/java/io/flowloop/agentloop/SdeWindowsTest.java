@@ -46,8 +46,7 @@ class SdeWindowsTest {
     Optional<IntRange> range = Optional.of(new IntRange(4, 10));
     SamplerConfig sampler = sampler(SdeWindowStrategy.RANDOM, OptionalInt.of(4), range);
 
-    assertThat(windows(sampler, SEED, 100))
-        .containsOnly(new SdeWindow(4, 4), new SdeWindow(5, 4));
+    assertThat(windows(sampler, SEED, 100)).containsOnly(new SdeWindow(4, 4), new SdeWindow(5, 4));
   }
 
   @Test
@@ -82,7 +81,9 @@ class SdeWindowsTest {
 
   @Test
   void forStep_randomOfPinnedSeed_isThatOfEveryRelease() {
-    assertThat(windows(random(), SEED, 8)).extracting(SdeWindow::start).containsExactly(4, 6, 6, 2, 4, 2, 6, 3);
+    assertThat(windows(random(), SEED, 8))
+        .extracting(SdeWindow::start)
+        .containsExactly(4, 6, 6, 2, 4, 2, 6, 3);
   }
 
   @Test
@@ -92,8 +93,7 @@ class SdeWindowsTest {
     assertThat(windows(sampler, SEED, 12))
         .extracting(SdeWindow::start)
         .containsExactly(2, 2, 2, 3, 3, 3, 4, 4, 4, 4, 4, 4);
-    assertThat(SdeWindows.forStep(sampler, SEED, Integer.MAX_VALUE))
-        .isEqualTo(new SdeWindow(4, 4));
+    assertThat(SdeWindows.forStep(sampler, SEED, Integer.MAX_VALUE)).isEqualTo(new SdeWindow(4, 4));
   }
 
   @Test
@@ -123,9 +123,7 @@ class SdeWindowsTest {
   @Test
   void sampling_sampler_carriesEverySetting() {
     assertThat(SdeWindows.sampling(random(), SEED, 3))
-        .isEqualTo(
-            new Sampling(
-                10, 4.5, SdeType.CPS, 0.7, SdeWindows.forStep(random(), SEED, 3)));
+        .isEqualTo(new Sampling(10, 4.5, SdeType.CPS, 0.7, SdeWindows.forStep(random(), SEED, 3)));
   }
 
   @Test

@@ -45,6 +45,12 @@ record Codec<T>(String expected, Function<ConfigValue, T> read, Function<T, Stri
     return Optional.ofNullable(BY_TYPE.get(type));
   }
 
+  /** A value of this type as HOCON. */
+  @SuppressWarnings("unchecked") // the schema tells the type
+  String written(Object value) {
+    return write.apply((T) value);
+  }
+
   private static Map<Type, Codec<?>> byType() {
     Codec<Integer> integer =
         ofText("a whole number of at most 2147483647", Integer::valueOf, String::valueOf);

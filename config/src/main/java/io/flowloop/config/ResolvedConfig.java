@@ -1,6 +1,9 @@
 package io.flowloop.config;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Collectors;
 
 /**
@@ -13,6 +16,43 @@ public record ResolvedConfig(FlowLoopConfig config, List<Setting> settings) {
 
   public ResolvedConfig {
     settings = List.copyOf(settings);
+  }
+
+  /** The settings of a configuration that a program has put together. */
+  public static ResolvedConfig of(FlowLoopConfig config) {
+    List<Setting> settings = new ArrayList<>();
+    collect(
+        Schema.of(FlowLoopConfig.class, config.reward().functions().keySet()),
+        "",
+        config,
+        settings);
+    return new ResolvedConfig(config, settings);
+  }
+
+  private static void collect(Schema schema, String key, Object value, List<Setting> settings) {
+    switch (schema) {
+      case Schema.Leaf(Codec<?> codec) ->
+          settings.add(new Setting(key, codec.written(value), "program"));
+      case Schema.Section section ->
+          section
+              .values(value)
+              .forEach(
+                  (name, below) ->
+                      collect(member(section, name), Schema.key(key, name), below, settings));
+      case Schema.Entries entries ->
+          ((Map<?, ?>) value)
+              .forEach(
+                  (name, below) ->
+                      collect(
+                          member(entries, name),
+                          Schema.key(key, name.toString()),
+                          below,
+                          settings));
+    }
+  }
+
+  private static Schema member(Schema.Branch branch, Object name) {
+    return Objects.requireNonNull(branch.members().get(name.toString()));
   }
 
   /**

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedMap;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -36,6 +37,19 @@ sealed interface Schema {
       } catch (ReflectiveOperationException e) {
         throw new IllegalStateException(constructor + " refused " + components, e);
       }
+    }
+
+    /** The components of such a record, by name, in the order of the members. */
+    SequencedMap<String, Object> values(Object section) {
+      SequencedMap<String, Object> values = new LinkedHashMap<>();
+      for (RecordComponent component : constructor.getDeclaringClass().getRecordComponents()) {
+        try {
+          values.put(component.getName(), component.getAccessor().invoke(section));
+        } catch (ReflectiveOperationException e) {
+          throw new IllegalStateException(component + " cannot be read", e);
+        }
+      }
+      return values;
     }
   }
 

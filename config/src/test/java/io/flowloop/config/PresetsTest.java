@@ -57,7 +57,8 @@ class PresetsTest {
     assertThat(trainer.validateEvery()).isLessThan(trainer.steps());
     assertThat(trainer.saveEvery()).isLessThan(trainer.steps());
     assertThat(config.update().miniBatch()).isLessThan(images);
-    assertThat(config.sampler().windowSize()).isLessThan(config.sampler().stochasticRange().length());
+    assertThat(config.sampler().windowSize())
+        .isLessThan(config.sampler().stochasticRange().length());
     assertThat(trainer.dir()).isNotEqualTo(Configs.load().trainer().dir());
   }
 
@@ -97,9 +98,7 @@ class PresetsTest {
     ConfigException failure = withClasspath(jar, () -> failure("mine"));
     assertThat(failure.problems())
         .extracting(Problem::subject, Problem::message)
-        .containsExactly(
-            tuple(
-                "preset: mine", "includes nowhere.conf, which is no preset"));
+        .containsExactly(tuple("preset: mine", "includes nowhere.conf, which is no preset"));
   }
 
   private static ConfigSources sources(String preset) {

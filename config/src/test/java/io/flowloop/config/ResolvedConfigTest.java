@@ -56,4 +56,14 @@ class ResolvedConfigTest {
       assertThat(Configs.resolve(file).config()).isEqualTo(resolved.config());
     }
   }
+
+  @Test
+  void of_anyConfig_writesTheSettingsThatItWasReadFrom() {
+    ResolvedConfig read = Configs.resolve("update.lora.targets=[a, b.0]", "rollout.n=3");
+
+    assertThat(ResolvedConfig.of(read.config()).settings())
+        .extracting(setting -> setting.key() + " = " + setting.value())
+        .containsExactlyElementsOf(
+            read.settings().stream().map(s -> s.key() + " = " + s.value()).toList());
+  }
 }

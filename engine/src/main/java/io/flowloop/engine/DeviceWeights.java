@@ -18,9 +18,9 @@ final class DeviceWeights {
    *
    * @throws EngineException if there is no such tensor, or it has another shape; nothing changed
    */
-  static void load(Map<String, NDArray> live, Map<String, HostTensor> values) {
+  static void load(Kernels kernels, Map<String, NDArray> live, Map<String, HostTensor> values) {
     values.forEach((name, value) -> check(live, name, value));
-    values.forEach((name, value) -> named(live, name).set(value.values()));
+    values.forEach((name, value) -> kernels.assign(named(live, name), value.values()));
   }
 
   private static void check(Map<String, NDArray> live, String name, HostTensor value) {

@@ -50,6 +50,14 @@ public final class Kernels implements AutoCloseable {
     }
   }
 
+  /** Overwrites a tensor in place, whether it requires gradients or not. */
+  public void assign(NDArray target, float[] values) {
+    // Not NDArray.set, whose way makes libtorch print a warning.
+    try (TensorScope _ = new TensorScope()) {
+      run("assign", target, manager.create(values, target.getShape()));
+    }
+  }
+
   /** The only tensor that {@code method} answers. */
   public NDArray one(String method, Object... arguments) {
     return run(method, arguments).singletonOrThrow();

@@ -104,7 +104,7 @@ public final class PipelineEngine implements DiffusionEngine {
 
   @Override
   public long load(PolicyWeights weights) {
-    DeviceWeights.load(pipeline.weights(), weights.tensors());
+    DeviceWeights.load(pipeline.kernels(), pipeline.weights(), weights.tensors());
     policyVersion = weights.version();
     return PolicyWeights.checksum(
         DeviceWeights.read(pipeline.weights(), weights.tensors().keySet()));

@@ -406,7 +406,7 @@ public final class PolicyUpdate implements Learner {
     return DeviceWeights.read(tensors, tensors.keySet());
   }
 
-  private static void write(Map<String, NDArray> tensors, Map<String, HostTensor> values) {
+  private void write(Map<String, NDArray> tensors, Map<String, HostTensor> values) {
     if (!values.keySet().equals(tensors.keySet())) {
       throw new EngineException(
           "learner state: %d tensors, %s … (expected: %d, %s …); update.lora or update.ema differs"
@@ -416,7 +416,7 @@ public final class PolicyUpdate implements Learner {
                   tensors.size(),
                   tensors.keySet().stream().sorted().findFirst().orElse("none")));
     }
-    DeviceWeights.load(tensors, values);
+    DeviceWeights.load(pipeline.kernels(), tensors, values);
   }
 
   /** Every native tensor alive on the learner's device. */

@@ -102,9 +102,12 @@ class Kernels(Module):
       _0 = torch.append(products, torch.sum(torch.mul(values[i], gradients[i])))
     return torch.sum(torch.stack(products))
 
+  def assign(self: __torch__.Kernels, target: Tensor, values: Tensor) -> Tensor:
+    return torch.copy_(torch.detach(target), values)
+
   def lora_merge(self: __torch__.Kernels, weight: Tensor, base: Tensor, a: Tensor, b: Tensor, scale: Tensor) -> Tensor:
     merged = torch.add(base, torch.mul(torch.matmul(b, a), scale))
-    return torch.copy_(torch.detach(weight), merged)
+    return (self).assign(weight, merged, )
 
   def lora_gradients(self: __torch__.Kernels, gradient: Tensor, a: Tensor, b: Tensor, scale: Tensor) -> Tuple[Tensor, Tensor]:
     scaled = torch.mul(gradient, scale)

@@ -50,13 +50,12 @@ public final class Advantages {
    *
    * @param rewards one for each row, at least one
    * @param groups the group of each row; rows of a group need not be adjacent
-   * @throws IllegalArgumentException if there is no row, not a group for each, or a reward lacks the
-   *     score of a function that has a weight
+   * @throws IllegalArgumentException if there is no row, not a group for each, or a reward lacks
+   *     the score of a function that has a weight
    */
   public double[] of(List<Reward> rewards, int[] groups) {
     return switch (aggregation) {
-      case WEIGHTED_SUM ->
-          group.of(rewards.stream().mapToDouble(Reward::total).toArray(), groups);
+      case WEIGHTED_SUM -> group.of(rewards.stream().mapToDouble(Reward::total).toArray(), groups);
       case GDPO -> normalise(sums(rewards, groups));
     };
   }

@@ -2,6 +2,8 @@ package io.flowloop.reward;
 
 import io.flowloop.config.Nearest;
 import io.flowloop.engine.RgbImage;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,6 +11,7 @@ import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /** The weighted sum of one or more {@link RewardFunction}s; threads may share it. */
 public final class RewardFunctions implements AutoCloseable {
@@ -34,16 +37,44 @@ public final class RewardFunctions implements AutoCloseable {
    *     finite
    */
   public static RewardFunctions of(Map<String, Double> weights) {
+    return of(weights, Map.of());
+  }
+
+  /**
+   * The sum of the named functions and of others.
+   *
+   * @param weights what the score of each function on the class path is multiplied by
+   * @param others functions that need not be on the class path, with their weights; closed with the
+   *     sum
+   * @throws IllegalArgumentException for no function at all, an unknown name or one there twice, or
+   *     a weight that is not finite
+   */
+  public static RewardFunctions of(
+      Map<String, Double> weights, Map<RewardFunction, Double> others) {
     SortedMap<String, RewardFunction> known = onClassPath();
-    if (weights.isEmpty()) {
+    List<Weighted> functions = new ArrayList<>();
+    weights.forEach((name, weight) -> functions.add(weighted(known, name, weight)));
+    others.forEach((function, weight) -> functions.add(weighted(function, weight)));
+    if (functions.isEmpty()) {
       throw new IllegalArgumentException(
           "reward functions: none (expected: a weight for at least one of %s)"
               .formatted(String.join(", ", known.keySet())));
     }
-    return new RewardFunctions(
-        weights.entrySet().stream()
-            .map(entry -> weighted(known, entry.getKey(), entry.getValue()))
-            .toList());
+    Set<String> names = new HashSet<>();
+    for (Weighted weighted : functions) {
+      if (!names.add(weighted.function().name())) {
+        throw new IllegalArgumentException(
+            "reward function %s: two of that name (expected: one)"
+                .formatted(weighted.function().name()));
+      }
+    }
+    return new RewardFunctions(List.copyOf(functions));
+  }
+
+  /** The weight of each function, by its name. */
+  public Map<String, Double> weights() {
+    return functions.stream()
+        .collect(Collectors.toMap(weighted -> weighted.function().name(), Weighted::weight));
   }
 
   /**
@@ -104,9 +135,14 @@ public final class RewardFunctions implements AutoCloseable {
                       .map(nearest -> "; did you mean " + nearest + "?")
                       .orElse("")));
     }
+    return weighted(function, weight);
+  }
+
+  private static Weighted weighted(RewardFunction function, double weight) {
     if (!Double.isFinite(weight)) {
       throw new IllegalArgumentException(
-          "weight of reward function %s: %s (expected: a finite number)".formatted(name, weight));
+          "weight of reward function %s: %s (expected: a finite number)"
+              .formatted(function.name(), weight));
     }
     return new Weighted(function, weight);
   }

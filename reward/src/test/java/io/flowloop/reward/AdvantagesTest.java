@@ -36,8 +36,7 @@ class AdvantagesTest {
 
     assertThat(advantages(RewardAggregation.GDPO, 1, 1).of(rewards(1, 1), ONE_GROUP))
         .containsExactly(
-            new double[] {less / scale, more / scale, -more / scale, -less / scale},
-            within(1e-12));
+            new double[] {less / scale, more / scale, -more / scale, -less / scale}, within(1e-12));
   }
 
   @Test

@@ -16,7 +16,9 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
     synopsisSubcommandLabel = "VERB",
-    description = "Rollouts of diffusion models: many images of each prompt, drawn and rewarded.",
+    description =
+        "Rollouts of diffusion models, and their training with FlowGRPO: many images of each prompt"
+            + " are drawn, rewarded and learned from.",
     commandListHeading = "%nVerbs:%n",
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
@@ -48,6 +50,7 @@ public final class Main implements Callable<Integer> {
   static CommandLine commandLine(Terminal terminal, StopSignal stop) {
     Failures failures = new Failures();
     return new CommandLine(new Main())
+        .addSubcommand("train", new TrainCommand(terminal, stop))
         .addSubcommand("rollout", new RolloutCommand(terminal))
         .addSubcommand("pretrain", new PretrainCommand(terminal, stop))
         .addSubcommand("doctor", new DoctorCommand(terminal))

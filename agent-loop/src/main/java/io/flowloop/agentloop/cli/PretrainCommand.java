@@ -2,6 +2,7 @@ package io.flowloop.agentloop.cli;
 
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.PretrainConfig;
+import io.flowloop.config.Purpose;
 import io.flowloop.config.ResolvedConfig;
 import io.flowloop.engine.LoadedDevice;
 import io.flowloop.engine.glyph.GlyphConfig;
@@ -40,7 +41,7 @@ final class PretrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    ResolvedConfig resolved = settings.resolve();
+    ResolvedConfig resolved = settings.resolve(Purpose.ROLLOUT);
     if (settings.printConfig()) {
       terminal.print(resolved.render());
     } else if (settings.dryRun()) {

@@ -1,22 +1,27 @@
 package io.flowloop.agentloop.cli;
 
+import io.flowloop.agentloop.Checkpoints;
 import io.flowloop.agentloop.Engines;
+import io.flowloop.agentloop.FlowLoop;
 import io.flowloop.agentloop.Prompt;
 import io.flowloop.agentloop.PromptDataset;
-import io.flowloop.agentloop.RolloutRunner;
 import io.flowloop.agentloop.RolloutSummary;
 import io.flowloop.config.DataConfig;
 import io.flowloop.config.FlowLoopConfig;
+import io.flowloop.config.Purpose;
 import io.flowloop.config.ResolvedConfig;
+import io.flowloop.engine.PolicyWeights;
 import io.flowloop.reward.RewardFunctions;
-import io.flowloop.rollout.EngineFactory;
 import io.flowloop.rollout.RolloutBatch;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import javax.imageio.ImageIO;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** The verb {@code rollout}: one rollout step, and its pictures, samples and summary as files. */
 @Command(
@@ -29,6 +34,7 @@ import picocli.CommandLine.Mixin;
     footer = {
       "  flowloop rollout",
       "  flowloop rollout rollout.enableBatchedDiffusion=false output.dir=out/single",
+      "  flowloop rollout --checkpoint out/train output.dir=out/trained",
       "  flowloop rollout --config my.conf rollout.n=8 sampler.sdeWindowRange=[0,5]",
       "  flowloop rollout --print-config"
     })
@@ -41,13 +47,21 @@ final class RolloutCommand implements Callable<Integer> {
 
   @Mixin private SettingsOptions settings = new SettingsOptions();
 
+  @Option(
+      names = "--checkpoint",
+      paramLabel = "DIR",
+      description =
+          "draw with a trained policy: the folder of a checkpoint, or of a training run for its"
+              + " best one")
+  private Optional<Path> checkpoint = Optional.empty();
+
   RolloutCommand(Terminal terminal) {
     this.terminal = terminal;
   }
 
   @Override
   public Integer call() {
-    ResolvedConfig resolved = settings.resolve();
+    ResolvedConfig resolved = settings.resolve(Purpose.ROLLOUT);
     if (settings.printConfig()) {
       terminal.print(resolved.render());
       return 0;
@@ -58,8 +72,8 @@ final class RolloutCommand implements Callable<Integer> {
       terminal.print(RolloutPlan.of(config, prompts).render());
       return 0;
     }
-    EngineFactory engines = Engines.of(config.model(), config.rollout().maxRowsPerForward());
-    roll(resolved, prompts, engines, OutputFolder.open("output.dir", config.output().dir()));
+    Optional<PolicyWeights> policy = checkpoint.map(Checkpoints::resolve).map(Checkpoints::weights);
+    roll(resolved, prompts, policy, OutputFolder.open("output.dir", config.output().dir()));
     return 0;
   }
 
@@ -78,13 +92,19 @@ final class RolloutCommand implements Callable<Integer> {
   }
 
   private void roll(
-      ResolvedConfig resolved, List<String> prompts, EngineFactory engines, OutputFolder folder) {
+      ResolvedConfig resolved,
+      List<String> prompts,
+      Optional<PolicyWeights> policy,
+      OutputFolder folder) {
     FlowLoopConfig config = resolved.config();
-    EngineLoading loading = new EngineLoading(engines, config.rollout().engines());
-    try (RolloutRunner runner =
-        RolloutRunner.start(config.rollout(), config.sampler(), config.reward(), loading)) {
+    EngineLoading loading =
+        new EngineLoading(
+            Engines.of(config.model(), config.rollout().maxRowsPerForward()),
+            config.rollout().engines());
+    try (FlowLoop loop = FlowLoop.builder(config).engines(loading).build()) {
       Duration loaded = loading.await();
-      RolloutBatch batch = run(runner, prompts);
+      policy.ifPresent(loop::setPolicy);
+      RolloutBatch batch = run(loop, prompts);
       RolloutReport report =
           new RolloutReport(
               RolloutSummary.of(batch), loaded, Machine.facts(config.model()), resolved);
@@ -98,10 +118,10 @@ final class RolloutCommand implements Callable<Integer> {
     }
   }
 
-  private RolloutBatch run(RolloutRunner runner, List<String> prompts) {
+  private RolloutBatch run(FlowLoop loop, List<String> prompts) {
     RolloutProgress progress = new RolloutProgress(terminal);
     try {
-      return runner.run(prompts, STEP, progress);
+      return loop.rollout(prompts, STEP, progress);
     } finally {
       progress.end();
     }

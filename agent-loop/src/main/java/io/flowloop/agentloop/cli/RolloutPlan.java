@@ -22,7 +22,8 @@ record RolloutPlan(FlowLoopConfig config, RequestPlan requests) {
 
   /** The plan for these prompts, one group of each. */
   static RolloutPlan of(FlowLoopConfig config, List<String> prompts) {
-    Sampling sampling = SdeWindows.sampling(config.sampler(), config.rollout().seed(), RolloutCommand.STEP);
+    Sampling sampling =
+        SdeWindows.sampling(config.sampler(), config.rollout().seed(), RolloutCommand.STEP);
     return new RolloutPlan(
         config,
         RolloutRows.requests(

@@ -1,13 +1,12 @@
 package io.flowloop.agentloop.cli;
 
-import io.flowloop.agentloop.AgentLoops;
-import io.flowloop.agentloop.Trackers;
+import io.flowloop.agentloop.FlowLoop;
 import io.flowloop.config.ConfigException;
 import io.flowloop.config.ConfigLoader;
 import io.flowloop.config.ConfigSources;
 import io.flowloop.config.KnownNames;
+import io.flowloop.config.Purpose;
 import io.flowloop.config.ResolvedConfig;
-import io.flowloop.reward.RewardFunctions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,15 +45,16 @@ final class SettingsOptions {
   /**
    * The settings as given.
    *
+   * @param purpose decides which rules they have to keep
    * @throws ConfigException with all that is wrong with them
    */
-  ResolvedConfig resolve() {
-    return ConfigLoader.load(new ConfigSources(preset, config, assignments), knownNames());
+  ResolvedConfig resolve(Purpose purpose) {
+    return ConfigLoader.load(new ConfigSources(preset, config, assignments), knownNames(), purpose);
   }
 
   /** The names that plug in. */
   static KnownNames knownNames() {
-    return new KnownNames(RewardFunctions.names(), AgentLoops.names(), Trackers.names());
+    return FlowLoop.knownNames();
   }
 
   boolean printConfig() {

@@ -9,10 +9,20 @@ import java.util.concurrent.CompletableFuture;
 final class StopSignal {
 
   private final CompletableFuture<Integer> exitCode = new CompletableFuture<>();
+  private volatile Runnable onRequest = () -> {};
   private volatile boolean requested;
 
   /** From now on signals do not end the process at once. */
   void listen() {
+    listen(() -> {});
+  }
+
+  /** {@link #listen()}; {@code onRequest} runs when there is a signal, or at once if there was. */
+  void listen(Runnable onRequest) {
+    this.onRequest = onRequest;
+    if (requested) {
+      onRequest.run();
+    }
     Runtime.getRuntime().addShutdownHook(new Thread(this::onShutdown, "stop"));
   }
 
@@ -26,6 +36,7 @@ final class StopSignal {
 
   void request() {
     requested = true;
+    onRequest.run();
   }
 
   boolean requested() {

@@ -138,10 +138,10 @@ final class GlyphTrainer implements AutoCloseable {
     optimizer.restore(checkpoint.optimizerSteps());
   }
 
-  private static void set(List<NDArray> tensors, Map<String, float[]> values) {
+  private void set(List<NDArray> tensors, Map<String, float[]> values) {
     List<float[]> ordered = List.copyOf(values.values());
     for (int i = 0; i < ordered.size(); i++) {
-      tensors.get(i).set(ordered.get(i));
+      device.kernels().assign(tensors.get(i), ordered.get(i));
     }
   }
 

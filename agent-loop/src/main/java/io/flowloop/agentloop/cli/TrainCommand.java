@@ -1,0 +1,147 @@
+package io.flowloop.agentloop.cli;
+
+import io.flowloop.agentloop.Checkpoint;
+import io.flowloop.agentloop.Checkpoints;
+import io.flowloop.agentloop.Engines;
+import io.flowloop.agentloop.FlowLoop;
+import io.flowloop.agentloop.TrainingSummary;
+import io.flowloop.config.FlowLoopConfig;
+import io.flowloop.config.Purpose;
+import io.flowloop.config.ResolvedConfig;
+import io.flowloop.reward.RewardFunctions;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.function.Consumer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** The verb {@code train}: FlowGRPO training of the model. */
+@Command(
+    name = "train",
+    description = {
+      "Trains the model with FlowGRPO: draws, rewards, learns and validates for trainer.steps steps,"
+          + " and writes checkpoints, metrics.jsonl, TensorBoard events and report.html into"
+          + " trainer.dir. Ctrl-C saves and stops; --resume goes on."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  flowloop train",
+      "  flowloop train --resume",
+      "  flowloop train --preset glyph-lora rollout.seed=7 trainer.dir=out/lora",
+      "  flowloop rollout --checkpoint out/train"
+    })
+final class TrainCommand implements Callable<Integer> {
+
+  private static final String NEWEST = "newest";
+
+  private final Terminal terminal;
+  private final StopSignal stop;
+
+  @Mixin private SettingsOptions settings = new SettingsOptions();
+
+  @Option(
+      names = "--resume",
+      arity = "0..1",
+      fallbackValue = NEWEST,
+      paramLabel = "CHECKPOINT",
+      description =
+          "go on from a checkpoint's folder; without one, from the newest whole one of trainer.dir,"
+              + " or from the beginning where there is none")
+  private Optional<String> resume = Optional.empty();
+
+  TrainCommand(Terminal terminal, StopSignal stop) {
+    this.terminal = terminal;
+    this.stop = stop;
+  }
+
+  @Override
+  public Integer call() {
+    ResolvedConfig resolved = settings.resolve(Purpose.TRAINING);
+    if (settings.printConfig()) {
+      terminal.print(resolved.render());
+      return 0;
+    }
+    FlowLoopConfig config = resolved.config();
+    checkPrompts(config);
+    Optional<Path> checkpoint = checkpoint(config.trainer().dir());
+    if (settings.dryRun()) {
+      terminal.print(TrainPlan.of(config, checkpoint).render());
+      return 0;
+    }
+    OutputFolder.open("trainer.dir", config.trainer().dir());
+    train(config, checkpoint);
+    return 0;
+  }
+
+  /** Both files, whole: a bad prompt must not end a run hours later. */
+  private static void checkPrompts(FlowLoopConfig config) {
+    try (RewardFunctions rewards = RewardFunctions.of(config.reward().weights())) {
+      List<Consumer<String>> checks =
+          List.of(prompt -> Engines.checkPrompt(config.model(), prompt), rewards::checkPrompt);
+      PromptChecks.read(config.data().prompts(), checks);
+      PromptChecks.read(config.data().validationPrompts(), checks);
+    }
+  }
+
+  private Optional<Path> checkpoint(Path dir) {
+    Optional<Path> newest = Checkpoints.latestWhole(dir, terminal.err()::println);
+    if (resume.isEmpty()) {
+      newest.ifPresent(
+          found -> {
+            throw new BadInputException(
+                "trainer.dir: %s (expected: a folder without a run); it holds %s: go on with --resume,"
+                        .formatted(dir, found)
+                    + " or set another trainer.dir");
+          });
+      return Optional.empty();
+    }
+    return resume.get().equals(NEWEST)
+        ? newest
+        : Optional.of(Checkpoints.resolve(Path.of(resume.get())));
+  }
+
+  private void train(FlowLoopConfig config, Optional<Path> checkpoint) {
+    TrainProgress progress = new TrainProgress(terminal);
+    try (FlowLoop loop =
+        FlowLoop.builder(config)
+            .tracker(progress)
+            .warnings(progress::say)
+            .environment(Machine.facts(config.model()))
+            .build()) {
+      stop.listen(loop::stop);
+      report(checkpoint.isPresent() ? loop.resume(checkpoint.get()) : loop.train());
+    }
+  }
+
+  private void report(TrainingSummary summary) {
+    terminal.print(
+        """
+        %s after %d steps, %s
+        validation  %s
+        files       %s: report.html, metrics.jsonl, checkpoints, best
+        """
+            .formatted(
+                summary.stopped() ? "stopped" : "done",
+                summary.step(),
+                Units.clock(Units.seconds(summary.elapsed())),
+                validations(summary),
+                summary.dir()));
+    if (summary.stopped()) {
+      terminal.out().println("the same command with --resume goes on");
+    }
+  }
+
+  private static String validations(TrainingSummary summary) {
+    return "first %s, best %s, last %s"
+        .formatted(reward(summary.first()), reward(summary.best()), reward(summary.last()));
+  }
+
+  private static String reward(Optional<Checkpoint.Best> validation) {
+    return validation
+        .map(found -> "%.4f (step %d)".formatted(found.reward(), found.step()))
+        .orElse("none");
+  }
+}

@@ -35,6 +35,11 @@ public final class TinyGlyph {
     return weights;
   }
 
+  /** The network with these weights in plain Java. */
+  public static GlyphTwin twin(GlyphWeights weights) {
+    return new GlyphTwin(weights, HEIGHT / CONFIG.patch(), WIDTH / CONFIG.patch());
+  }
+
   public static PipelineEngine engine(int maxRowsPerForward) {
     return engine(weights(), maxRowsPerForward);
   }

@@ -1,16 +1,20 @@
 package io.flowloop.engine.glyph;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.flowloop.engine.FullPolicy;
+import io.flowloop.engine.Gradients;
 import io.flowloop.engine.Noise;
+import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.Pipeline.Denoiser;
 import io.flowloop.engine.TensorScope;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -111,9 +115,62 @@ class GlyphGradientsTest {
         .forEach(
             (name, gradient) -> {
               for (int i = 0; i < gradient.length; i++) {
-                assertThat(gradient[i]).as(name).isEqualTo(2 * once.get(name)[i]);
+                assertThat(gradient[i])
+                    .as(name)
+                    .isEqualTo(2 * Objects.requireNonNull(once.get(name))[i]);
               }
             });
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void backward_everyNumber_isThatOfTheTwinInTensorOperators(boolean checkpointed) {
+    Map<String, float[]> expected = twinGradients();
+
+    gradients(checkpointed)
+        .forEach(
+            (name, gradient) ->
+                assertClose(gradient, Objects.requireNonNull(expected.get(name)), name));
+  }
+
+  /** To 1e-4 of the largest number. */
+  private static void assertClose(float[] actual, float[] expected, String name) {
+    double largest = 0;
+    double difference = 0;
+    for (int i = 0; i < expected.length; i++) {
+      largest = Math.max(largest, Math.abs((double) expected[i]));
+      difference = Math.max(difference, Math.abs((double) actual[i] - expected[i]));
+    }
+    assertThat(actual).as(name).hasSameSizeAs(expected);
+    assertThat(difference).as(name).isLessThanOrEqualTo(1e-4 * largest);
+  }
+
+  @Test
+  void velocity_eachNumber_isThatOfTheTwinInTensorOperators() {
+    try (TensorScope _ = new TensorScope()) {
+      float[] twin = ndTwin().velocity(rows(LATENTS), sigmas(), text()).toFloatArray();
+      float[] actual = policy.denoiser().velocity(rows(LATENTS), sigmas(), text()).toFloatArray();
+
+      assertThat(actual).containsExactly(twin, within(2e-5f));
+    }
+  }
+
+  private Map<String, float[]> twinGradients() {
+    try (TensorScope _ = new TensorScope()) {
+      NDArray velocity =
+          Gradients.recorded(() -> ndTwin().velocity(rows(LATENTS), sigmas(), text()));
+      Gradients.backward(velocity, rows(WEIGHTING));
+    }
+    return taken();
+  }
+
+  private GlyphNdTwin ndTwin() {
+    return new GlyphNdTwin(
+        TinyGlyph.CONFIG,
+        policy.parameters(),
+        pipeline.manager(),
+        TinyGlyph.HEIGHT / TinyGlyph.CONFIG.patch(),
+        TinyGlyph.WIDTH / TinyGlyph.CONFIG.patch());
   }
 
   private Map<String, float[]> gradients(boolean checkpointed) {
@@ -123,21 +180,29 @@ class GlyphGradientsTest {
 
   private void backward(boolean checkpointed) {
     try (TensorScope _ = new TensorScope()) {
-      Shape shape = new Shape(PROMPTS.length, ROW / TinyGlyph.CONFIG.channels(), -1);
-      NDArray latents = pipeline.manager().create(LATENTS).reshape(shape);
-      NDArray sigmas = pipeline.manager().create(SIGMAS);
-      NDArray text =
-          pipeline
-              .textEncoder()
-              .encode(PROMPTS[0])
-              .tokens()
-              .concat(pipeline.textEncoder().encode(PROMPTS[1]).tokens());
       Denoiser.Recording forward =
           checkpointed
-              ? policy.denoiser().checkpointed(latents, sigmas, text)
-              : policy.denoiser().recorded(latents, sigmas, text);
-      forward.backward().accept(pipeline.manager().create(WEIGHTING).reshape(shape));
+              ? policy.denoiser().checkpointed(rows(LATENTS), sigmas(), text())
+              : policy.denoiser().recorded(rows(LATENTS), sigmas(), text());
+      forward.backward().accept(rows(WEIGHTING));
     }
+  }
+
+  /** (k, S, C). */
+  private NDArray rows(float[] values) {
+    Pipeline.LatentShape latent = pipeline.latentShape();
+    return pipeline
+        .manager()
+        .create(values, new Shape(PROMPTS.length, latent.tokens(), latent.channels()));
+  }
+
+  private NDArray sigmas() {
+    return pipeline.manager().create(SIGMAS);
+  }
+
+  private NDArray text() {
+    Pipeline.TextEncoder encoder = pipeline.textEncoder();
+    return encoder.encode(PROMPTS[0]).tokens().concat(encoder.encode(PROMPTS[1]).tokens());
   }
 
   /** What backward left, which is forgotten by this. */

@@ -49,6 +49,6 @@ public final class TinyGlyph {
   }
 
   public static GlyphPipeline pipeline(GlyphWeights weights) {
-    return new GlyphPipeline(LoadedDevice.open(new Device.Cpu(), 0), weights, HEIGHT, WIDTH);
+    return new GlyphPipeline(LoadedDevice.open(new Device.Cpu(), 1), weights, HEIGHT, WIDTH);
   }
 }

@@ -44,7 +44,7 @@ class FlowMatchSdeSchedulerTest {
 
   @BeforeAll
   void open() {
-    device = LoadedDevice.open(new Device.Cpu(), 0);
+    device = LoadedDevice.open(new Device.Cpu(), 1);
   }
 
   @AfterAll

@@ -10,6 +10,7 @@ import io.flowloop.engine.glyph.TinyGlyph;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -239,6 +240,60 @@ class PipelineEngineTest {
           .isInstanceOf(EngineException.class)
           .hasMessageContaining("row 0, seed 100 on cpu: NaN (expected: finite numbers)");
     }
+  }
+
+  @Test
+  void generate_interruptedThread_failsOnceAndClearsTheFlag() {
+    Sample before = engine.generate(request(SEEDS)).getFirst();
+    int tensors = engine.liveTensors();
+    Thread.currentThread().interrupt();
+
+    assertThatThrownBy(() -> engine.generate(request(SEEDS)))
+        .isInstanceOf(EngineException.class)
+        .hasMessage("interrupted before denoising step 0 of 5");
+    assertThat(Thread.currentThread().isInterrupted()).isFalse();
+    assertThat(engine.liveTensors()).isEqualTo(tensors);
+    assertIdentical(engine.generate(request(SEEDS)).getFirst(), before);
+  }
+
+  @Test
+  void load_newWeights_drawsOtherSamplesWithTheirVersion() {
+    try (PipelineEngine other = TinyGlyph.engine(64)) {
+      Sample before = other.generate(request(SEEDS)).getFirst();
+      PolicyWeights weights = PolicyWeights.of(7, Map.of("output.proj.bias", bias(64)));
+
+      assertThat(other.load(weights)).isEqualTo(weights.checksum());
+
+      assertThat(other.policyVersion()).isEqualTo(7);
+      assertThat(other.generate(request(SEEDS)))
+          .allSatisfy(sample -> assertThat(sample.policyVersion()).isEqualTo(7));
+      assertThat(other.generate(request(SEEDS)).getFirst().trajectory().finalLatents())
+          .isNotEqualTo(before.trajectory().finalLatents());
+    }
+  }
+
+  @Test
+  void load_weightsOfAnotherModel_changesNothing() {
+    Sample before = engine.generate(request(SEEDS)).getFirst();
+    PolicyWeights unknown =
+        PolicyWeights.of(7, Map.of("output.proj.bias", bias(64), "output.proj.other", bias(64)));
+    PolicyWeights larger =
+        PolicyWeights.of(7, Map.of("image_embed.bias", bias(16), "output.proj.bias", bias(65)));
+
+    assertThatThrownBy(() -> engine.load(unknown))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("tensor output.proj.other (expected: one of the model's");
+    assertThatThrownBy(() -> engine.load(larger))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("tensor output.proj.bias of shape [65] (expected: [64])");
+    assertThat(engine.policyVersion()).isZero();
+    assertIdentical(engine.generate(request(SEEDS)).getFirst(), before);
+  }
+
+  private static HostTensor bias(int size) {
+    float[] values = new float[size];
+    Arrays.fill(values, 0.5f);
+    return new HostTensor(List.of((long) size), values);
   }
 
   @Test

@@ -4,86 +4,50 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flowloop.config.EmaConfig;
-import io.flowloop.config.LearningRateDecay;
 import io.flowloop.config.LoraConfig;
 import io.flowloop.config.LossConfig;
 import io.flowloop.config.LossType;
-import io.flowloop.config.OptimizerConfig;
-import io.flowloop.config.SamplerConfig;
 import io.flowloop.config.SdeType;
-import io.flowloop.config.SdeWindowStrategy;
-import io.flowloop.config.UpdateConfig;
 import io.flowloop.engine.glyph.TinyGlyph;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.CancellationException;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PolicyUpdateTest {
 
   private static final int ROWS = 8;
   private static final LoraConfig LORA = new LoraConfig(2, 4, List.of("to_out", "mlp.2", "proj"));
 
-  /** What the tests vary of an update. */
-  private static final class Settings {
-    LossConfig loss = new LossConfig(LossType.FLOW_GRPO, 1e-3, 1e-5, 0);
-    SdeType sdeType = SdeType.SDE;
-    double guidanceScale = 1;
-    double learningRate = 1e-3;
-    int epochs = 1;
-    int miniBatch = ROWS;
-    OptionalInt microBatch = OptionalInt.empty();
-    boolean checkpointing;
-    EmaConfig ema = new EmaConfig(0, 1);
-    Policy.Factory policy = FullPolicy::new;
+  private PipelineEngine engine;
+  private PolicyWeights start;
 
-    Sampling sampling() {
-      return new Sampling(5, guidanceScale, sdeType, 0.7, new SdeWindow(1, 2));
-    }
-
-    PolicyUpdate learner() {
-      return new PolicyUpdate(
-          TinyGlyph.pipeline(TinyGlyph.weights()),
-          policy,
-          new SamplerConfig(
-              5,
-              guidanceScale,
-              sdeType,
-              0.7,
-              OptionalInt.of(2),
-              java.util.Optional.empty(),
-              SdeWindowStrategy.RANDOM,
-              25),
-          new UpdateConfig(
-              loss,
-              new OptimizerConfig(learningRate, 0, LearningRateDecay.CONSTANT, 0, 1),
-              epochs,
-              miniBatch,
-              microBatch,
-              checkpointing,
-              new LoraConfig(0, 1, List.of()),
-              ema),
-          100);
+  @BeforeAll
+  void open() {
+    engine = TinyGlyph.engine(ROWS);
+    try (PolicyUpdate learner = new TinyUpdate().learner()) {
+      start = learner.weights();
     }
   }
 
-  private static List<Sample> draw(PipelineEngine engine, Settings settings, int step) {
-    List<Sample> samples = new ArrayList<>();
-    for (String prompt : List.of("\"7382\"", "\"05\"")) {
-      long first = 1000L * step + samples.size();
-      samples.addAll(
-          engine.generate(
-              RolloutRequest.of(
-                  prompt, settings.sampling(), LongStream.range(first, first + ROWS).toArray())));
-    }
-    return samples;
+  @AfterAll
+  void close() {
+    engine.close();
+  }
+
+  /** A learner, and the engine as well at the start. */
+  private PolicyUpdate learner(TinyUpdate settings) {
+    engine.load(start);
+    return settings.learner();
   }
 
   /** Above the mean +1, below it −1. */
@@ -107,16 +71,15 @@ class PolicyUpdateTest {
   }
 
   /** Mean brightness after so many updates that favour bright images. */
-  private static double trained(Settings settings, int updates, double sign) {
-    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
-        PolicyUpdate learner = settings.learner()) {
+  private double trained(TinyUpdate settings, int updates, double sign) {
+    try (PolicyUpdate learner = learner(settings)) {
       for (int step = 0; step < updates; step++) {
-        List<Sample> samples = draw(engine, settings, step);
+        List<Sample> samples = settings.draw(engine, step);
         learner.update(judged(samples, PolicyUpdateTest::brightness, sign), step, () -> false);
         PolicyWeights weights = learner.weights();
         assertThat(engine.load(weights)).isEqualTo(weights.checksum());
       }
-      return draw(engine, settings, 1_000).stream()
+      return settings.draw(engine, 1_000).stream()
           .mapToDouble(PolicyUpdateTest::brightness)
           .average()
           .orElseThrow();
@@ -124,19 +87,19 @@ class PolicyUpdateTest {
   }
 
   /** Brighter where bright images are favoured, darker where dark ones are. */
-  private static void assertTrains(Settings settings) {
-    double start = trained(settings, 0, 1);
+  private void assertTrains(TinyUpdate settings) {
+    double before = trained(settings, 0, 1);
     double up = trained(settings, 8, 1);
     double down = trained(settings, 8, -1);
 
-    assertThat(up).isGreaterThan(start + 0.02);
-    assertThat(down).isLessThan(start - 0.02);
+    assertThat(up).isGreaterThan(before + 0.02);
+    assertThat(down).isLessThan(before - 0.02);
   }
 
   @ParameterizedTest
   @EnumSource(LossType.class)
   void update_anyLoss_trainsTowardsTheReward(LossType type) {
-    Settings settings = new Settings();
+    TinyUpdate settings = new TinyUpdate();
     settings.loss = new LossConfig(type, 1e-3, 1e-5, 0);
     settings.miniBatch = 2 * ROWS;
     settings.learningRate = 3e-3;
@@ -147,34 +110,48 @@ class PolicyUpdateTest {
   @ParameterizedTest
   @EnumSource(value = SdeType.class, names = "ODE", mode = EnumSource.Mode.EXCLUDE)
   void update_anySampler_hasRatiosOfExactlyOneOnFreshData(SdeType type) {
-    for (LossType loss : LossType.values()) {
-      for (double guidance : new double[] {1, 3}) {
-        for (Policy.Factory policy : policies()) {
-          Settings settings = new Settings();
-          settings.sdeType = type;
-          settings.guidanceScale = guidance;
-          settings.loss = new LossConfig(loss, 1e-3, 1e-5, 0.1);
-          settings.miniBatch = 2 * ROWS;
-          settings.policy = policy;
-          try (PipelineEngine engine = TinyGlyph.engine(ROWS);
-              PolicyUpdate learner = settings.learner()) {
-            for (int step = 0; step < 2; step++) {
-              UpdateMetrics metrics =
-                  learner.update(
-                      judged(draw(engine, settings, step), PolicyUpdateTest::brightness, 1),
-                      step,
-                      () -> false);
+    for (double guidance : new double[] {1, 3}) {
+      for (Policy.Factory policy : policies()) {
+        TinyUpdate settings = new TinyUpdate();
+        settings.sdeType = type;
+        settings.guidanceScale = guidance;
+        settings.loss = new LossConfig(LossType.GRPO_GUARD, 1e-3, 1e-5, 0.1);
+        settings.policy = policy;
 
-              assertThat(metrics.freshRatioError()).isZero();
-              assertThat(metrics.ratioMean()).isEqualTo(1);
-              assertThat(metrics.ratioStd()).isZero();
-              assertThat(metrics.clipFraction()).isZero();
-              assertThat(metrics.approxKl()).isZero();
-              assertThat(metrics.optimizerSteps()).isEqualTo(1);
-              engine.load(learner.weights());
-            }
-          }
-        }
+        assertRatiosOfExactlyOne(settings);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(LossType.class)
+  void update_anyLoss_hasRatiosOfExactlyOneOnFreshData(LossType loss) {
+    for (Policy.Factory policy : policies()) {
+      TinyUpdate settings = new TinyUpdate();
+      settings.loss = new LossConfig(loss, 1e-3, 1e-5, 0.1);
+      settings.policy = policy;
+
+      assertRatiosOfExactlyOne(settings);
+    }
+  }
+
+  private void assertRatiosOfExactlyOne(TinyUpdate settings) {
+    settings.miniBatch = 2 * ROWS;
+    try (PolicyUpdate learner = learner(settings)) {
+      for (int step = 0; step < 2; step++) {
+        UpdateMetrics metrics =
+            learner.update(
+                judged(settings.draw(engine, step), PolicyUpdateTest::brightness, 1),
+                step,
+                () -> false);
+
+        assertThat(metrics.freshRatioError()).isZero();
+        assertThat(metrics.ratioMean()).isEqualTo(1);
+        assertThat(metrics.ratioStd()).isZero();
+        assertThat(metrics.clipFraction()).isZero();
+        assertThat(metrics.approxKl()).isZero();
+        assertThat(metrics.optimizerSteps()).isEqualTo(1);
+        engine.load(learner.weights());
       }
     }
   }
@@ -185,7 +162,7 @@ class PolicyUpdateTest {
 
   @Test
   void update_severalMiniBatches_movesRatiosAwayFromOne() {
-    Settings settings = new Settings();
+    TinyUpdate settings = new TinyUpdate();
     UpdateMetrics metrics = update(settings);
 
     assertThat(metrics.optimizerSteps()).isEqualTo(2);
@@ -195,17 +172,16 @@ class PolicyUpdateTest {
     assertThat(metrics.forwards()).containsOnlyKeys(ROWS).containsEntry(ROWS, 4);
   }
 
-  private static UpdateMetrics update(Settings settings) {
-    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
-        PolicyUpdate learner = settings.learner()) {
+  private UpdateMetrics update(TinyUpdate settings) {
+    try (PolicyUpdate learner = learner(settings)) {
       return learner.update(
-          judged(draw(engine, settings, 0), PolicyUpdateTest::brightness, 1), 0, () -> false);
+          judged(settings.draw(engine, 0), PolicyUpdateTest::brightness, 1), 0, () -> false);
     }
   }
 
   @Test
   void update_lora_trainsTowardsTheRewardAndKeepsItsReference() {
-    Settings settings = new Settings();
+    TinyUpdate settings = new TinyUpdate();
     settings.policy = pipeline -> new LoraPolicy(pipeline, LORA, 3);
     settings.miniBatch = 2 * ROWS;
     settings.learningRate = 2e-2;
@@ -216,9 +192,9 @@ class PolicyUpdateTest {
   @Test
   void update_checkpointedBlocks_giveTheBitsOfTheWholeGraph() {
     for (double guidance : new double[] {1, 3}) {
-      Settings whole = new Settings();
+      TinyUpdate whole = new TinyUpdate();
       whole.guidanceScale = guidance;
-      Settings checkpointed = new Settings();
+      TinyUpdate checkpointed = new TinyUpdate();
       checkpointed.guidanceScale = guidance;
       checkpointed.checkpointing = true;
 
@@ -227,12 +203,11 @@ class PolicyUpdateTest {
   }
 
   /** Checksums of all that a learner has after so many updates. */
-  private static List<Long> state(Settings settings, int updates) {
-    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
-        PolicyUpdate learner = settings.learner()) {
+  private List<Long> state(TinyUpdate settings, int updates) {
+    try (PolicyUpdate learner = learner(settings)) {
       for (int step = 0; step < updates; step++) {
         learner.update(
-            judged(draw(engine, settings, step), PolicyUpdateTest::brightness, 1),
+            judged(settings.draw(engine, step), PolicyUpdateTest::brightness, 1),
             step,
             () -> false);
         engine.load(learner.weights());
@@ -254,18 +229,17 @@ class PolicyUpdateTest {
   @Test
   void restore_stateOfAnother_goesOnWithTheSameBits() {
     for (Policy.Factory policy : policies()) {
-      Settings settings = new Settings();
+      TinyUpdate settings = new TinyUpdate();
       settings.policy = policy;
       settings.ema = new EmaConfig(0.9, 1);
-      try (PipelineEngine engine = TinyGlyph.engine(ROWS);
-          PolicyUpdate learner = settings.learner();
+      try (PolicyUpdate learner = learner(settings);
           PolicyUpdate other = settings.learner()) {
         learner.update(
-            judged(draw(engine, settings, 0), PolicyUpdateTest::brightness, 1), 0, () -> false);
+            judged(settings.draw(engine, 0), PolicyUpdateTest::brightness, 1), 0, () -> false);
         other.restore(learner.state());
         engine.load(learner.weights());
         List<TrainingSample> next =
-            judged(draw(engine, settings, 1), PolicyUpdateTest::brightness, 1);
+            judged(settings.draw(engine, 1), PolicyUpdateTest::brightness, 1);
         learner.update(next, 1, () -> false);
         UpdateMetrics metrics = other.update(next, 1, () -> false);
 
@@ -278,14 +252,13 @@ class PolicyUpdateTest {
 
   @Test
   void keptWeights_withEma_lieBetweenStartAndPolicy() {
-    Settings settings = new Settings();
+    TinyUpdate settings = new TinyUpdate();
     settings.ema = new EmaConfig(0.5, 1);
     settings.miniBatch = 2 * ROWS;
-    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
-        PolicyUpdate learner = settings.learner()) {
+    try (PolicyUpdate learner = learner(settings)) {
       float before = first(learner.weights());
       learner.update(
-          judged(draw(engine, settings, 0), PolicyUpdateTest::brightness, 1), 0, () -> false);
+          judged(settings.draw(engine, 0), PolicyUpdateTest::brightness, 1), 0, () -> false);
       float after = first(learner.weights());
       float kept = first(learner.keptWeights());
 
@@ -301,7 +274,7 @@ class PolicyUpdateTest {
 
   @Test
   void update_betaAboveZero_measuresTheDistanceFromTheReference() {
-    Settings settings = new Settings();
+    TinyUpdate settings = new TinyUpdate();
     settings.loss = new LossConfig(LossType.FLOW_GRPO, 1e-3, 1e-5, 1);
     settings.miniBatch = ROWS;
 
@@ -311,7 +284,7 @@ class PolicyUpdateTest {
   @ParameterizedTest
   @ValueSource(ints = {4, 16})
   void update_microBatchOfAnotherSize_saysThatRatiosAreNotExact(int rows) {
-    Settings settings = new Settings();
+    TinyUpdate settings = new TinyUpdate();
     settings.microBatch = OptionalInt.of(rows);
     settings.miniBatch = 2 * ROWS;
     UpdateMetrics metrics = update(settings);
@@ -322,13 +295,12 @@ class PolicyUpdateTest {
 
   @Test
   void update_advantagesThatAreNotNumbersOnTheDevice_skipTheStepAndSaySo() {
-    Settings settings = new Settings();
+    TinyUpdate settings = new TinyUpdate();
     settings.miniBatch = 2 * ROWS;
-    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
-        PolicyUpdate learner = settings.learner()) {
+    try (PolicyUpdate learner = learner(settings)) {
       PolicyWeights before = learner.weights();
       List<TrainingSample> huge =
-          draw(engine, settings, 0).stream()
+          settings.draw(engine, 0).stream()
               .map(sample -> new TrainingSample(sample, 1e300))
               .toList();
 
@@ -342,11 +314,10 @@ class PolicyUpdateTest {
 
   @Test
   void update_sampleOfAnotherVersion_isRefused() {
-    Settings settings = new Settings();
-    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
-        PolicyUpdate learner = settings.learner()) {
+    TinyUpdate settings = new TinyUpdate();
+    try (PolicyUpdate learner = learner(settings)) {
       List<TrainingSample> samples =
-          judged(draw(engine, settings, 0), PolicyUpdateTest::brightness, 1);
+          judged(settings.draw(engine, 0), PolicyUpdateTest::brightness, 1);
       learner.update(samples, 0, () -> false);
 
       assertThatThrownBy(() -> learner.update(samples, 1, () -> false))
@@ -357,11 +328,10 @@ class PolicyUpdateTest {
 
   @Test
   void update_cancelled_isGivenUpBetweenForwards() {
-    Settings settings = new Settings();
-    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
-        PolicyUpdate learner = settings.learner()) {
+    TinyUpdate settings = new TinyUpdate();
+    try (PolicyUpdate learner = learner(settings)) {
       List<TrainingSample> samples =
-          judged(draw(engine, settings, 0), PolicyUpdateTest::brightness, 1);
+          judged(settings.draw(engine, 0), PolicyUpdateTest::brightness, 1);
       LearnerState before = learner.state();
       int[] asked = {0};
 
@@ -375,10 +345,10 @@ class PolicyUpdateTest {
 
   @Test
   void restore_stateOfAnotherModel_isRefused() {
-    Settings settings = new Settings();
-    Settings lora = new Settings();
+    TinyUpdate settings = new TinyUpdate();
+    TinyUpdate lora = new TinyUpdate();
     lora.policy = pipeline -> new LoraPolicy(pipeline, LORA, 3);
-    try (PolicyUpdate learner = settings.learner();
+    try (PolicyUpdate learner = learner(settings);
         PolicyUpdate adapters = lora.learner()) {
       LearnerState state = learner.state();
       LearnerState foreign =
@@ -399,7 +369,7 @@ class PolicyUpdateTest {
   @Test
   void lora_targetThatIsNoLayer_namesThoseThatAre() {
     LoraConfig lora = new LoraConfig(2, 4, List.of("to_q"));
-    Settings settings = new Settings();
+    TinyUpdate settings = new TinyUpdate();
     settings.policy = pipeline -> new LoraPolicy(pipeline, lora, 3);
 
     assertThatThrownBy(settings::learner)
@@ -411,16 +381,15 @@ class PolicyUpdateTest {
 
   @Test
   void update_manyUpdates_leavesNoTensorBehind() {
-    Settings settings = new Settings();
+    TinyUpdate settings = new TinyUpdate();
     settings.loss = new LossConfig(LossType.GRPO_GUARD, 1e-3, 1e-5, 0.1);
     settings.policy = pipeline -> new LoraPolicy(pipeline, LORA, 3);
     settings.ema = new EmaConfig(0.9, 1);
-    try (PipelineEngine engine = TinyGlyph.engine(ROWS);
-        PolicyUpdate learner = settings.learner()) {
+    try (PolicyUpdate learner = learner(settings)) {
       int tensors = 0;
       for (int step = 0; step < 4; step++) {
         learner.update(
-            judged(draw(engine, settings, step), PolicyUpdateTest::brightness, 1),
+            judged(settings.draw(engine, step), PolicyUpdateTest::brightness, 1),
             step,
             () -> false);
         engine.load(learner.weights());

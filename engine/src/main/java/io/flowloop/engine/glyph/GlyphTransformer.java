@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.stream.Stream;
 
 /**
  * A dual-stream diffusion transformer (MMDiT): image and text tokens keep weights of their own and
@@ -172,6 +173,10 @@ final class GlyphTransformer implements Pipeline.Denoiser {
       List<NDArray> leaves =
           i == 0 ? List.of(tokens.image()) : List.of(tokens.image(), tokens.text());
       gradients = backward(blocks.get(i), tokens, leaves, conditioning, gradients);
+    }
+    // Adapters may leave both embeddings as they are; then there is nothing to go back to.
+    if (Stream.concat(image.stream(), time.stream()).noneMatch(NDArray::hasGradient)) {
+      return;
     }
     try (TensorScope _ = new TensorScope()) {
       List<NDArray> ends = List.of(gradients.getFirst(), conditioning.getGradient());

@@ -75,7 +75,7 @@ class GlyphPretrainingTest {
 
   private static Recorder run(PretrainConfig settings, int stopAfter) {
     Recorder recorder = new Recorder(stopAfter);
-    try (LoadedDevice device = LoadedDevice.open(new Device.Cpu(), 0)) {
+    try (LoadedDevice device = LoadedDevice.open(new Device.Cpu(), 1)) {
       new GlyphPretraining(settings, TINY, 16, 32).run(device, recorder);
     }
     return recorder;

@@ -37,14 +37,14 @@ class GlyphTransformerTest {
   void velocity_eachRow_equalsThePlainJavaTwin() {
     float[] latents = Noise.normals(3, Noise.Use.INITIAL_LATENTS, 0, 2 * TOKENS * CHANNELS);
     float[] actual = velocity(latents);
-    GlyphTwin twin = new GlyphTwin(TinyGlyph.weights(), 2, 4);
+    GlyphTwin twin = TinyGlyph.twin(TinyGlyph.weights());
 
     for (int row = 0; row < 2; row++) {
       double[] expected =
           twin.velocity(
               Arrays.copyOfRange(latents, row * TOKENS * CHANNELS, (row + 1) * TOKENS * CHANNELS),
               SIGMAS[row],
-              GlyphTokenizer.ids(PROMPTS[row]));
+              PROMPTS[row]);
       for (int i = 0; i < expected.length; i++) {
         assertThat((double) actual[row * TOKENS * CHANNELS + i])
             .isCloseTo(expected[i], within(2e-5));

@@ -1,32 +1,74 @@
 package io.flowloop.engine.glyph;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
 
 /**
  * The glyph network written again in plain double arithmetic, one row at a time, from the
  * architecture's description and not from the kernels: what they are checked against.
  */
-final class GlyphTwin {
+public final class GlyphTwin {
 
   private static final double EPS = 1e-6;
 
-  private final GlyphWeights weights;
+  private final GlyphConfig config;
+  private final Map<String, double[]> weights = new LinkedHashMap<>();
   private final int width;
   private final int rows;
   private final int columns;
 
-  GlyphTwin(GlyphWeights weights, int rows, int columns) {
-    this.weights = weights;
-    this.width = weights.config().width();
+  public GlyphTwin(GlyphWeights weights, int rows, int columns) {
+    this.config = weights.config();
+    weights
+        .tensors()
+        .forEach(
+            (name, values) -> {
+              double[] exact = new double[values.length];
+              for (int i = 0; i < exact.length; i++) {
+                exact[i] = values[i];
+              }
+              set(name, exact);
+            });
+    this.width = config.width();
     this.rows = rows;
     this.columns = columns;
   }
 
-  double[] velocity(float[] latents, double sigma, long[] ids) {
+  /** Computes with these weights from now on. */
+  public void set(String name, double[] values) {
+    weights.put(name, values);
+  }
+
+  /** The numbers of one tensor, which may be written to. */
+  public double[] weight(String name) {
+    return Objects.requireNonNull(weights.get(name), name);
+  }
+
+  /** S·C numbers. */
+  public double[] velocity(float[] latents, double sigma, String prompt) {
+    return velocity(latents, sigma, GlyphTokenizer.ids(prompt));
+  }
+
+  /**
+   * The velocity of the negative prompt, led by {@code scale} towards the prompt's: S·C numbers.
+   */
+  public double[] guided(float[] latents, double sigma, String prompt, double scale) {
+    double[] velocity = velocity(latents, sigma, prompt);
+    if (scale != 1) {
+      double[] away = velocity(latents, sigma, GlyphTokenizer.NOTHING);
+      for (int i = 0; i < velocity.length; i++) {
+        velocity[i] = (1 - scale) * away[i] + scale * velocity[i];
+      }
+    }
+    return velocity;
+  }
+
+  private double[] velocity(float[] latents, double sigma, long[] ids) {
     double[] c = conditioning(sigma);
     double[][] image = image(latents);
     double[][] text = text(ids);
-    for (int block = 0; block < weights.config().depth(); block++) {
+    for (int block = 0; block < config.depth(); block++) {
       String prefix = "blocks." + block + ".";
       double[][] imageMod = chunks(linear(c, prefix + "image.mod"), 6);
       double[][] textMod = chunks(linear(c, prefix + "text.mod"), 6);
@@ -85,8 +127,8 @@ final class GlyphTwin {
     for (int t = 0; t < ids.length; t++) {
       for (int i = 0; i < width; i++) {
         tokens[t][i] =
-            (double) values("text_embed.token.weight")[(int) ids[t] * width + i]
-                + values("text_embed.position.weight")[t * width + i];
+            weight("text_embed.token.weight")[(int) ids[t] * width + i]
+                + weight("text_embed.position.weight")[t * width + i];
       }
     }
     return tokens;
@@ -103,11 +145,11 @@ final class GlyphTwin {
       double[] x = isText ? text[i] : image[i - text.length];
       String stream = prefix + (isText ? "text" : "image");
       qkv[i] = chunks(linear(modulate(x, mod[0], mod[1]), stream + ".to_qkv"), 3);
-      normHeads(qkv[i][0], values(stream + ".norm_q.weight"));
-      normHeads(qkv[i][1], values(stream + ".norm_k.weight"));
+      normHeads(qkv[i][0], weight(stream + ".norm_q.weight"));
+      normHeads(qkv[i][1], weight(stream + ".norm_k.weight"));
     }
     double[][] out = new double[n][width];
-    int head = width / weights.config().heads();
+    int head = width / config.heads();
     for (int from = 0; from < width; from += head) {
       for (int i = 0; i < n; i++) {
         double[] scores = new double[n];
@@ -164,7 +206,7 @@ final class GlyphTwin {
     return out;
   }
 
-  private static void normHeads(double[] x, float[] weight) {
+  private static void normHeads(double[] x, double[] weight) {
     for (int from = 0; from < x.length; from += weight.length) {
       double squares = 0;
       for (int i = 0; i < weight.length; i++) {
@@ -177,8 +219,8 @@ final class GlyphTwin {
   }
 
   private double[] linear(double[] x, String name) {
-    float[] weight = values(name + ".weight");
-    float[] bias = values(name + ".bias");
+    double[] weight = weight(name + ".weight");
+    double[] bias = weight(name + ".bias");
     double[] out = new double[bias.length];
     for (int o = 0; o < out.length; o++) {
       out[o] = bias[o];
@@ -203,9 +245,5 @@ final class GlyphTwin {
       chunks[i / (x.length / count)][i % (x.length / count)] = x[i];
     }
     return chunks;
-  }
-
-  private float[] values(String name) {
-    return Objects.requireNonNull(weights.tensors().get(name), name);
   }
 }

@@ -35,6 +35,11 @@ public final class TinyGlyph {
     return weights;
   }
 
+  /** The network with these weights in plain Java. */
+  public static GlyphTwin twin(GlyphWeights weights) {
+    return new GlyphTwin(weights, HEIGHT / CONFIG.patch(), WIDTH / CONFIG.patch());
+  }
+
   public static PipelineEngine engine(int maxRowsPerForward) {
     return engine(weights(), maxRowsPerForward);
   }
@@ -44,6 +49,6 @@ public final class TinyGlyph {
   }
 
   public static GlyphPipeline pipeline(GlyphWeights weights) {
-    return new GlyphPipeline(LoadedDevice.open(new Device.Cpu(), 0), weights, HEIGHT, WIDTH);
+    return new GlyphPipeline(LoadedDevice.open(new Device.Cpu(), 1), weights, HEIGHT, WIDTH);
   }
 }

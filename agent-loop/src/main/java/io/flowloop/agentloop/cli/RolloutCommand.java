@@ -5,6 +5,8 @@ import io.flowloop.agentloop.Prompt;
 import io.flowloop.agentloop.PromptDataset;
 import io.flowloop.agentloop.RolloutRunner;
 import io.flowloop.agentloop.RolloutSummary;
+import io.flowloop.agentloop.track.ContactSheet;
+import io.flowloop.agentloop.track.OutputFolder;
 import io.flowloop.config.DataConfig;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.ResolvedConfig;
@@ -59,7 +61,7 @@ final class RolloutCommand implements Callable<Integer> {
       return 0;
     }
     EngineFactory engines = Engines.of(config.model(), config.rollout().maxRowsPerForward());
-    roll(resolved, prompts, engines, OutputFolder.open("output.dir", config.output().dir()));
+    roll(resolved, prompts, engines, OutputFolders.open("output.dir", config.output().dir()));
     return 0;
   }
 

@@ -15,7 +15,7 @@ import java.util.SequencedMap;
  * <p>Found by {@link java.util.ServiceLoader}: name the class in {@code
  * META-INF/services/io.flowloop.agentloop.Tracker} and its {@link #name} in {@code
  * trainer.trackers}. Calls come one at a time, from the thread of the run; it waits for them. A
- * tracker that throws an {@link IOException} is told no more, and the run goes on with a warning.
+ * tracker that throws is told no more, only closed, and the run goes on with a warning.
  */
 public interface Tracker extends AutoCloseable {
 
@@ -34,7 +34,7 @@ public interface Tracker extends AutoCloseable {
   /** The policy was judged. */
   default void onValidation(Validation validation) throws IOException {}
 
-  /** The run has ended or stopped; the last call. */
+  /** The run has ended or stopped, or this tracker has failed; the last call. */
   @Override
   default void close() throws IOException {}
 

@@ -9,7 +9,7 @@ import java.util.function.Consumer;
  * Several trackers as one that never fails: a tracker that throws is closed and told no more, with
  * a warning, and the others go on. A run is worth more than what is said about it.
  */
-public final class TrackerGroup implements Tracker {
+final class TrackerGroup implements Tracker {
 
   /** Tells one tracker something. */
   @FunctionalInterface
@@ -26,7 +26,7 @@ public final class TrackerGroup implements Tracker {
    * @param trackers told in this order
    * @param warnings told of each tracker that fails
    */
-  public TrackerGroup(List<Tracker> trackers, Consumer<String> warnings) {
+  TrackerGroup(List<Tracker> trackers, Consumer<String> warnings) {
     this.trackers = new ArrayList<>(trackers);
     this.warnings = warnings;
   }

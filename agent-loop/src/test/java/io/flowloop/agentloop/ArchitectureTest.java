@@ -79,4 +79,22 @@ class ArchitectureTest {
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage("io.flowloop.agentloop.cli..", "picocli..");
+
+  @ArchTest
+  static final ArchRule theLoopDoesNotKnowItsTrackers =
+      noClasses()
+          .that()
+          .resideInAPackage("io.flowloop.agentloop")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.flowloop.agentloop.track..");
+
+  @ArchTest
+  static final ArchRule trackersHoldNoActorAndNoCommandLine =
+      noClasses()
+          .that()
+          .resideInAPackage("io.flowloop.agentloop.track..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage("org.apache.pekko..", "io.flowloop.agentloop.cli..", "picocli..");
 }

@@ -1,5 +1,6 @@
 package io.flowloop.agentloop.cli;
 
+import io.flowloop.agentloop.track.OutputFolder;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.PretrainConfig;
 import io.flowloop.config.Purpose;
@@ -72,7 +73,7 @@ final class PretrainCommand implements Callable<Integer> {
   }
 
   private void train(FlowLoopConfig config) {
-    OutputFolder folder = OutputFolder.open("pretrain.dir", config.pretrain().dir());
+    OutputFolder folder = OutputFolders.open("pretrain.dir", config.pretrain().dir());
     GlyphPretraining pretraining =
         new GlyphPretraining(
             config.pretrain(), MODEL, config.model().imageHeight(), config.model().imageWidth());

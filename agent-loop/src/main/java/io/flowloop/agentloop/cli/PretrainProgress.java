@@ -1,5 +1,7 @@
 package io.flowloop.agentloop.cli;
 
+import io.flowloop.agentloop.track.MetricsFile;
+import io.flowloop.agentloop.track.OutputFolder;
 import io.flowloop.engine.glyph.GlyphPretraining;
 import io.flowloop.engine.glyph.GlyphPretraining.Progress;
 import io.flowloop.engine.glyph.GlyphWeights;

@@ -6,6 +6,8 @@ import io.flowloop.agentloop.FlowLoop;
 import io.flowloop.agentloop.Prompt;
 import io.flowloop.agentloop.PromptDataset;
 import io.flowloop.agentloop.RolloutSummary;
+import io.flowloop.agentloop.track.ContactSheet;
+import io.flowloop.agentloop.track.OutputFolder;
 import io.flowloop.config.DataConfig;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.Purpose;
@@ -73,7 +75,7 @@ final class RolloutCommand implements Callable<Integer> {
       return 0;
     }
     Optional<PolicyWeights> policy = checkpoint.map(Checkpoints::resolve).map(Checkpoints::weights);
-    roll(resolved, prompts, policy, OutputFolder.open("output.dir", config.output().dir()));
+    roll(resolved, prompts, policy, OutputFolders.open("output.dir", config.output().dir()));
     return 0;
   }
 

@@ -1,6 +1,8 @@
 package io.flowloop.agentloop.cli;
 
 import io.flowloop.agentloop.SdeWindows;
+import io.flowloop.agentloop.track.ContactSheet;
+import io.flowloop.agentloop.track.OutputFolder;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.ModelConfig;
 import io.flowloop.engine.DiffusionEngine;

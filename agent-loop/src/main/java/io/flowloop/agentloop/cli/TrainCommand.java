@@ -71,7 +71,7 @@ final class TrainCommand implements Callable<Integer> {
       terminal.print(TrainPlan.of(config, checkpoint).render());
       return 0;
     }
-    OutputFolder.open("trainer.dir", config.trainer().dir());
+    OutputFolders.open("trainer.dir", config.trainer().dir());
     train(config, checkpoint);
     return 0;
   }

@@ -106,7 +106,7 @@ final class GlyphNdTwin {
   /** (k, tokens, D). */
   private static NDArray attention(NDArray q, NDArray k, NDArray v) {
     Shape shape = q.getShape();
-    NDArray scores = q.matMul(k.transpose(0, 1, 3, 2)).div(Math.sqrt(shape.get(3)));
+    NDArray scores = q.matMul(k.transpose(0, 1, 3, 2)).div(Math.sqrt((double) shape.get(3)));
     return scores
         .softmax(3)
         .matMul(v)

@@ -1,4 +1,4 @@
-package io.flowloop.agentloop.cli;
+package io.flowloop.agentloop.track;
 
 import io.flowloop.engine.RgbImage;
 import io.flowloop.engine.glyph.DejaVu;
@@ -15,17 +15,17 @@ import java.util.List;
  * Many images in one picture: blocks below each other, each a heading and a grid of images with a
  * caption under each.
  */
-final class ContactSheet {
+public final class ContactSheet {
 
   /** An image and what stands under it. */
-  record Cell(RgbImage image, String caption) {}
+  public record Cell(RgbImage image, String caption) {}
 
   /**
    * Images that belong together.
    *
    * @param cells at least one
    */
-  record Block(String heading, List<Cell> cells) {}
+  public record Block(String heading, List<Cell> cells) {}
 
   // All lengths are pixels.
   static final int COLUMNS = 8;
@@ -43,17 +43,18 @@ final class ContactSheet {
   private static final Color INK = new Color(0x222222);
   private static final Color FRAME = new Color(0xC8C8C4);
 
-  private final Font headingFont = DejaVu.load("DejaVuSans-Bold", 13);
-  private final Font captionFont = DejaVu.load("DejaVuSans", 12);
+  private static final Font HEADING_FONT = DejaVu.load("DejaVuSans-Bold", 13);
+  private static final Font CAPTION_FONT = DejaVu.load("DejaVuSans", 12);
   private final int columns;
   private final int cellWidth;
   private final int cellHeight;
 
-  private ContactSheet(List<Block> blocks) {
+  private ContactSheet(List<Block> blocks, int mostColumns) {
     RgbImage image = blocks.getFirst().cells().getFirst().image();
     int enlargement = enlargement(image);
     columns =
-        Math.min(COLUMNS, blocks.stream().mapToInt(block -> block.cells().size()).max().orElse(1));
+        Math.min(
+            mostColumns, blocks.stream().mapToInt(block -> block.cells().size()).max().orElse(1));
     cellWidth = image.width() * enlargement;
     cellHeight = image.height() * enlargement;
   }
@@ -63,12 +64,17 @@ final class ContactSheet {
    *
    * @param blocks at least one; all images of one size
    */
-  static BufferedImage draw(List<Block> blocks) {
-    return new ContactSheet(blocks).picture(blocks);
+  public static BufferedImage draw(List<Block> blocks) {
+    return draw(blocks, COLUMNS);
+  }
+
+  /** The same with at most this many images beside each other. */
+  static BufferedImage draw(List<Block> blocks, int columns) {
+    return new ContactSheet(blocks, columns).picture(blocks);
   }
 
   /** The sheet of a rollout: a block for each prompt, the reward under each image. */
-  static BufferedImage of(RolloutBatch batch) {
+  public static BufferedImage of(RolloutBatch batch) {
     return draw(batch.groups().stream().map(ContactSheet::block).toList());
   }
 
@@ -138,7 +144,7 @@ final class ContactSheet {
 
   private void heading(String text, Graphics2D graphics, int top, int width) {
     graphics.setColor(INK);
-    graphics.setFont(headingFont);
+    graphics.setFont(HEADING_FONT);
     graphics.drawString(
         fitted(text, graphics, width - 2 * MARGIN), MARGIN, top + HEADING - GAP - 2);
   }
@@ -148,7 +154,7 @@ final class ContactSheet {
     graphics.setColor(FRAME);
     graphics.drawRect(x - 1, y - 1, cellWidth + 1, cellHeight + 1);
     graphics.setColor(INK);
-    graphics.setFont(captionFont);
+    graphics.setFont(CAPTION_FONT);
     graphics.drawString(
         fitted(cell.caption(), graphics, cellWidth), x, y + cellHeight + CAPTION - 4);
   }
@@ -164,7 +170,7 @@ final class ContactSheet {
     return fitted;
   }
 
-  private static BufferedImage pixels(RgbImage image) {
+  static BufferedImage pixels(RgbImage image) {
     BufferedImage pixels =
         new BufferedImage(image.width(), image.height(), BufferedImage.TYPE_INT_RGB);
     for (int y = 0; y < image.height(); y++) {

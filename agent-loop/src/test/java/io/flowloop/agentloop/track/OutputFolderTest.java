@@ -1,4 +1,4 @@
-package io.flowloop.agentloop.cli;
+package io.flowloop.agentloop.track;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -16,24 +15,15 @@ class OutputFolderTest {
   @TempDir Path temp;
 
   @Test
-  void open_missingFolder_makesItAndLeavesItEmpty() {
-    OutputFolder folder = OutputFolder.open("output.dir", temp.resolve("a/b"));
+  void open_missingFolder_makesItAndLeavesItEmpty() throws IOException {
+    OutputFolder folder = OutputFolder.open(temp.resolve("a/b"));
 
     assertThat(folder.path()).isEmptyDirectory();
   }
 
   @Test
-  void open_aFile_isBadInput() throws IOException {
-    Path file = Files.createFile(temp.resolve("file"));
-
-    assertThatThrownBy(() -> OutputFolder.open("output.dir", file))
-        .isInstanceOf(BadInputException.class)
-        .hasMessageContainingAll("output.dir", file.toString(), "expected: a folder");
-  }
-
-  @Test
   void write_existingFile_isReplaced() throws IOException {
-    OutputFolder folder = OutputFolder.open("output.dir", temp);
+    OutputFolder folder = new OutputFolder(temp);
 
     folder.write("file", out -> out.write("old".getBytes(UTF_8)));
     folder.write("file", out -> out.write("new".getBytes(UTF_8)));
@@ -43,7 +33,7 @@ class OutputFolderTest {
 
   @Test
   void write_failsHalfway_keepsTheOldFileAndNothingElse() {
-    OutputFolder folder = OutputFolder.open("output.dir", temp);
+    OutputFolder folder = new OutputFolder(temp);
     folder.write("file", out -> out.write("old".getBytes(UTF_8)));
 
     assertThatThrownBy(

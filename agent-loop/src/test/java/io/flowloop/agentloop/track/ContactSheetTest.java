@@ -1,13 +1,13 @@
-package io.flowloop.agentloop.cli;
+package io.flowloop.agentloop.track;
 
-import static io.flowloop.agentloop.cli.ContactSheet.CAPTION;
-import static io.flowloop.agentloop.cli.ContactSheet.GAP;
-import static io.flowloop.agentloop.cli.ContactSheet.HEADING;
-import static io.flowloop.agentloop.cli.ContactSheet.MARGIN;
+import static io.flowloop.agentloop.track.ContactSheet.CAPTION;
+import static io.flowloop.agentloop.track.ContactSheet.GAP;
+import static io.flowloop.agentloop.track.ContactSheet.HEADING;
+import static io.flowloop.agentloop.track.ContactSheet.MARGIN;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.flowloop.agentloop.cli.ContactSheet.Block;
-import io.flowloop.agentloop.cli.ContactSheet.Cell;
+import io.flowloop.agentloop.track.ContactSheet.Block;
+import io.flowloop.agentloop.track.ContactSheet.Cell;
 import io.flowloop.engine.RgbImage;
 import java.awt.image.BufferedImage;
 import java.util.Collections;
@@ -49,6 +49,14 @@ class ContactSheetTest {
 
     assertThat(sheet.getWidth()).isEqualTo(2 * MARGIN + 8 * 2 * WIDTH + 7 * GAP);
     assertThat(sheet.getHeight()).isEqualTo(sheetHeight(2, 3));
+  }
+
+  @Test
+  void draw_fewerColumns_makesMoreRows() {
+    BufferedImage sheet = ContactSheet.draw(List.of(block("a", 5)), 2);
+
+    assertThat(sheet.getWidth()).isEqualTo(2 * MARGIN + 2 * 2 * WIDTH + GAP);
+    assertThat(sheet.getHeight()).isEqualTo(sheetHeight(1, 3));
   }
 
   @Test

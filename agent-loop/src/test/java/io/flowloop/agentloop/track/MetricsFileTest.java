@@ -1,11 +1,13 @@
-package io.flowloop.agentloop.cli;
+package io.flowloop.agentloop.track;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flowloop.agentloop.Tracker.Metrics;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -61,5 +63,25 @@ class MetricsFileTest {
     write(1, 1, 0);
 
     assertThat(Files.readAllLines(file())).hasSize(1);
+  }
+
+  @Test
+  void read_linesUpToAStep_leavesOutWhatIsNotFinite() throws IOException {
+    write(1, 3, 0);
+    try (MetricsFile metrics = MetricsFile.open(new OutputFolder(temp), 3)) {
+      metrics.add(3, Map.of("val/reward_mean", Double.NaN));
+    }
+
+    List<Metrics> lines = MetricsFile.read(temp, 3);
+
+    assertThat(lines).extracting(Metrics::step).containsExactly(1, 2, 3, 3);
+    assertThat(lines.getFirst().values()).containsExactly(Map.entry("loss", 0.5));
+    assertThat(lines.getLast().values()).isEmpty();
+    assertThat(MetricsFile.read(temp, 1)).hasSize(1);
+  }
+
+  @Test
+  void read_noFile_isNothing() throws IOException {
+    assertThat(MetricsFile.read(temp, 3)).isEmpty();
   }
 }

@@ -1,4 +1,4 @@
-package io.flowloop.agentloop.cli;
+package io.flowloop.agentloop.track;
 
 import java.io.BufferedOutputStream;
 import java.io.IOException;
@@ -14,29 +14,24 @@ import java.nio.file.StandardCopyOption;
  *
  * @param path exists and can be written to
  */
-record OutputFolder(Path path) {
+public record OutputFolder(Path path) {
 
   /** Writes the content of a file. */
   @FunctionalInterface
-  interface Content {
+  public interface Content {
     void writeTo(OutputStream out) throws IOException;
   }
 
   /**
-   * The folder that a setting names, made when missing.
+   * A folder, made when missing.
    *
-   * @throws BadInputException if it cannot be made or written to
+   * @throws IOException if it cannot be made or written to
    */
-  static OutputFolder open(String key, Path path) {
-    try {
-      Files.createDirectories(path);
-      // Permissions do not tell of read-only or full file systems.
-      Files.delete(Files.createTempFile(path, ".flowloop", ""));
-      return new OutputFolder(path);
-    } catch (IOException e) {
-      throw new BadInputException(
-          "%s: %s (expected: a folder that can be written to; %s)".formatted(key, path, e), e);
-    }
+  public static OutputFolder open(Path path) throws IOException {
+    Files.createDirectories(path);
+    // Permissions do not tell of read-only or full file systems.
+    Files.delete(Files.createTempFile(path, ".flowloop", ""));
+    return new OutputFolder(path);
   }
 
   /**
@@ -44,7 +39,7 @@ record OutputFolder(Path path) {
    *
    * @throws UncheckedIOException if that fails; an older file of that name is then still there
    */
-  void write(String name, Content content) {
+  public void write(String name, Content content) {
     Path unfinished = path.resolve(".%s.%d".formatted(name, ProcessHandle.current().pid()));
     try {
       try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(unfinished))) {

@@ -68,7 +68,7 @@ final class TrackerGroup implements Tracker {
     try {
       call.on(tracker);
       return true;
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | LinkageError e) {
       warnings.accept("tracker %s: %s; it is told no more".formatted(tracker.name(), e));
       return false;
     }

@@ -143,7 +143,9 @@ final class LineChart {
     style(chart.getStyler());
     chart.getStyler().setYAxisTickLabelsFormattingFunction(value -> number(value * unit));
     double missing = SMALLEST_RANGE * Math.max(largest / unit, 1) - (highest - lowest) / unit;
-    if (missing > 0) {
+    if (largest == 0) {
+      chart.getStyler().setYAxisMin(0.0).setYAxisMax(1.0);
+    } else if (missing > 0) {
       chart.getStyler().setYAxisMin(lowest / unit - missing / 2);
       chart.getStyler().setYAxisMax(highest / unit + missing / 2);
     }

@@ -9,7 +9,7 @@ import io.flowloop.engine.FullPolicy;
 import io.flowloop.engine.LoraPolicy;
 import io.flowloop.engine.PipelineEngine;
 import io.flowloop.engine.Policy;
-import io.flowloop.engine.PolicyUpdate;
+import io.flowloop.engine.PolicyLearner;
 import io.flowloop.engine.TorchRuntime;
 import io.flowloop.engine.glyph.GlyphPipeline;
 import io.flowloop.engine.glyph.GlyphTokenizer;
@@ -43,7 +43,7 @@ public final class Engines {
   public static LearnerFactory learner(FlowLoopConfig config, Optional<Policy.Factory> policy) {
     requireGlyph(config.model());
     return () ->
-        new PolicyUpdate(
+        new PolicyLearner(
             GlyphPipeline.load(on(device(config.model(), 0), config.model())),
             policy.orElseGet(() -> policy(config)),
             config.sampler(),

@@ -103,8 +103,8 @@ class FlowGrpoLossTest {
       Map<String, float[]> gradients) {}
 
   private SecondStep secondStep(TinyUpdate settings) {
-    try (PolicyUpdate once = settings.learner();
-        PolicyUpdate twice = twice(settings)) {
+    try (PolicyLearner once = settings.learner();
+        PolicyLearner twice = twice(settings)) {
       PolicyWeights reference = once.weights();
       engine.load(reference);
       once.update(shifted(settings.draw(engine, 0)), 0, () -> false);
@@ -123,7 +123,7 @@ class FlowGrpoLossTest {
     }
   }
 
-  private static PolicyUpdate twice(TinyUpdate settings) {
+  private static PolicyLearner twice(TinyUpdate settings) {
     settings.epochs = 2;
     try {
       return settings.learner();
@@ -324,7 +324,7 @@ class FlowGrpoLossTest {
   void update_outsideTheRange_isCutOnTheSideOfTheAdvantage(
       LossType type, int ratioSign, int advantageSign, boolean cut) {
     TinyUpdate settings = settings(new LossConfig(type, 1e-3, 0, 0));
-    try (PolicyUpdate learner = settings.learner()) {
+    try (PolicyLearner learner = settings.learner()) {
       engine.load(learner.weights());
       List<TrainingSample> samples =
           settings.draw(engine, 0).stream()
@@ -343,7 +343,7 @@ class FlowGrpoLossTest {
   @Test
   void update_belowTheDivergenceLimit_isNotCut() {
     TinyUpdate settings = settings(new LossConfig(LossType.FLOW_DPPO, 1e-3, 1e-9, 0));
-    try (PolicyUpdate learner = settings.learner()) {
+    try (PolicyLearner learner = settings.learner()) {
       engine.load(learner.weights());
       List<TrainingSample> samples =
           settings.draw(engine, 0).stream()

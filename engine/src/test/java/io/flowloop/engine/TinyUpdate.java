@@ -41,12 +41,12 @@ final class TinyUpdate {
     return new Sampling(5, guidanceScale, sdeType, 0.7, new SdeWindow(1, 2));
   }
 
-  PolicyUpdate learner() {
+  PolicyLearner learner() {
     return learner(TinyGlyph.pipeline(TinyGlyph.weights()));
   }
 
-  PolicyUpdate learner(Pipeline pipeline) {
-    return new PolicyUpdate(
+  PolicyLearner learner(Pipeline pipeline) {
+    return new PolicyLearner(
         pipeline,
         policy,
         new SamplerConfig(

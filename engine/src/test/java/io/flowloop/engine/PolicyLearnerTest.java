@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class PolicyUpdateTest {
+class PolicyLearnerTest {
 
   private static final int ROWS = 8;
   private static final LoraConfig LORA = new LoraConfig(2, 4, List.of("to_out", "mlp.2", "proj"));
@@ -34,7 +34,7 @@ class PolicyUpdateTest {
   @BeforeAll
   void open() {
     engine = TinyGlyph.engine(ROWS);
-    try (PolicyUpdate learner = new TinyUpdate().learner()) {
+    try (PolicyLearner learner = new TinyUpdate().learner()) {
       start = learner.weights();
     }
   }
@@ -45,7 +45,7 @@ class PolicyUpdateTest {
   }
 
   /** A learner, and the engine as well at the start. */
-  private PolicyUpdate learner(TinyUpdate settings) {
+  private PolicyLearner learner(TinyUpdate settings) {
     engine.load(start);
     return settings.learner();
   }
@@ -72,15 +72,15 @@ class PolicyUpdateTest {
 
   /** Mean brightness after so many updates that favour bright images. */
   private double trained(TinyUpdate settings, int updates, double sign) {
-    try (PolicyUpdate learner = learner(settings)) {
+    try (PolicyLearner learner = learner(settings)) {
       for (int step = 0; step < updates; step++) {
         List<Sample> samples = settings.draw(engine, step);
-        learner.update(judged(samples, PolicyUpdateTest::brightness, sign), step, () -> false);
+        learner.update(judged(samples, PolicyLearnerTest::brightness, sign), step, () -> false);
         PolicyWeights weights = learner.weights();
         assertThat(engine.load(weights)).isEqualTo(weights.checksum());
       }
       return settings.draw(engine, 1_000).stream()
-          .mapToDouble(PolicyUpdateTest::brightness)
+          .mapToDouble(PolicyLearnerTest::brightness)
           .average()
           .orElseThrow();
     }
@@ -137,11 +137,11 @@ class PolicyUpdateTest {
 
   private void assertRatiosOfExactlyOne(TinyUpdate settings) {
     settings.miniBatch = 2 * ROWS;
-    try (PolicyUpdate learner = learner(settings)) {
+    try (PolicyLearner learner = learner(settings)) {
       for (int step = 0; step < 2; step++) {
         UpdateMetrics metrics =
             learner.update(
-                judged(settings.draw(engine, step), PolicyUpdateTest::brightness, 1),
+                judged(settings.draw(engine, step), PolicyLearnerTest::brightness, 1),
                 step,
                 () -> false);
 
@@ -173,9 +173,9 @@ class PolicyUpdateTest {
   }
 
   private UpdateMetrics update(TinyUpdate settings) {
-    try (PolicyUpdate learner = learner(settings)) {
+    try (PolicyLearner learner = learner(settings)) {
       return learner.update(
-          judged(settings.draw(engine, 0), PolicyUpdateTest::brightness, 1), 0, () -> false);
+          judged(settings.draw(engine, 0), PolicyLearnerTest::brightness, 1), 0, () -> false);
     }
   }
 
@@ -204,10 +204,10 @@ class PolicyUpdateTest {
 
   /** Checksums of all that a learner has after so many updates. */
   private List<Long> state(TinyUpdate settings, int updates) {
-    try (PolicyUpdate learner = learner(settings)) {
+    try (PolicyLearner learner = learner(settings)) {
       for (int step = 0; step < updates; step++) {
         learner.update(
-            judged(settings.draw(engine, step), PolicyUpdateTest::brightness, 1),
+            judged(settings.draw(engine, step), PolicyLearnerTest::brightness, 1),
             step,
             () -> false);
         engine.load(learner.weights());
@@ -232,14 +232,14 @@ class PolicyUpdateTest {
       TinyUpdate settings = new TinyUpdate();
       settings.policy = policy;
       settings.ema = new EmaConfig(0.9, 1);
-      try (PolicyUpdate learner = learner(settings);
-          PolicyUpdate other = settings.learner()) {
+      try (PolicyLearner learner = learner(settings);
+          PolicyLearner other = settings.learner()) {
         learner.update(
-            judged(settings.draw(engine, 0), PolicyUpdateTest::brightness, 1), 0, () -> false);
+            judged(settings.draw(engine, 0), PolicyLearnerTest::brightness, 1), 0, () -> false);
         other.restore(learner.state());
         engine.load(learner.weights());
         List<TrainingSample> next =
-            judged(settings.draw(engine, 1), PolicyUpdateTest::brightness, 1);
+            judged(settings.draw(engine, 1), PolicyLearnerTest::brightness, 1);
         learner.update(next, 1, () -> false);
         UpdateMetrics metrics = other.update(next, 1, () -> false);
 
@@ -255,10 +255,10 @@ class PolicyUpdateTest {
     TinyUpdate settings = new TinyUpdate();
     settings.ema = new EmaConfig(0.5, 1);
     settings.miniBatch = 2 * ROWS;
-    try (PolicyUpdate learner = learner(settings)) {
+    try (PolicyLearner learner = learner(settings)) {
       float before = first(learner.weights());
       learner.update(
-          judged(settings.draw(engine, 0), PolicyUpdateTest::brightness, 1), 0, () -> false);
+          judged(settings.draw(engine, 0), PolicyLearnerTest::brightness, 1), 0, () -> false);
       float after = first(learner.weights());
       float kept = first(learner.keptWeights());
 
@@ -297,7 +297,7 @@ class PolicyUpdateTest {
   void update_advantagesThatAreNotNumbersOnTheDevice_skipTheStepAndSaySo() {
     TinyUpdate settings = new TinyUpdate();
     settings.miniBatch = 2 * ROWS;
-    try (PolicyUpdate learner = learner(settings)) {
+    try (PolicyLearner learner = learner(settings)) {
       PolicyWeights before = learner.weights();
       List<TrainingSample> huge =
           settings.draw(engine, 0).stream()
@@ -315,9 +315,9 @@ class PolicyUpdateTest {
   @Test
   void update_sampleOfAnotherVersion_isRefused() {
     TinyUpdate settings = new TinyUpdate();
-    try (PolicyUpdate learner = learner(settings)) {
+    try (PolicyLearner learner = learner(settings)) {
       List<TrainingSample> samples =
-          judged(settings.draw(engine, 0), PolicyUpdateTest::brightness, 1);
+          judged(settings.draw(engine, 0), PolicyLearnerTest::brightness, 1);
       learner.update(samples, 0, () -> false);
 
       assertThatThrownBy(() -> learner.update(samples, 1, () -> false))
@@ -329,9 +329,9 @@ class PolicyUpdateTest {
   @Test
   void update_cancelled_isGivenUpBetweenForwards() {
     TinyUpdate settings = new TinyUpdate();
-    try (PolicyUpdate learner = learner(settings)) {
+    try (PolicyLearner learner = learner(settings)) {
       List<TrainingSample> samples =
-          judged(settings.draw(engine, 0), PolicyUpdateTest::brightness, 1);
+          judged(settings.draw(engine, 0), PolicyLearnerTest::brightness, 1);
       LearnerState before = learner.state();
       int[] asked = {0};
 
@@ -348,8 +348,8 @@ class PolicyUpdateTest {
     TinyUpdate settings = new TinyUpdate();
     TinyUpdate lora = new TinyUpdate();
     lora.policy = pipeline -> new LoraPolicy(pipeline, LORA, 3);
-    try (PolicyUpdate learner = learner(settings);
-        PolicyUpdate adapters = lora.learner()) {
+    try (PolicyLearner learner = learner(settings);
+        PolicyLearner adapters = lora.learner()) {
       LearnerState state = learner.state();
       LearnerState foreign =
           new LearnerState(
@@ -385,11 +385,11 @@ class PolicyUpdateTest {
     settings.loss = new LossConfig(LossType.GRPO_GUARD, 1e-3, 1e-5, 0.1);
     settings.policy = pipeline -> new LoraPolicy(pipeline, LORA, 3);
     settings.ema = new EmaConfig(0.9, 1);
-    try (PolicyUpdate learner = learner(settings)) {
+    try (PolicyLearner learner = learner(settings)) {
       int tensors = 0;
       for (int step = 0; step < 4; step++) {
         learner.update(
-            judged(settings.draw(engine, step), PolicyUpdateTest::brightness, 1),
+            judged(settings.draw(engine, step), PolicyLearnerTest::brightness, 1),
             step,
             () -> false);
         engine.load(learner.weights());

@@ -169,6 +169,19 @@ public final class LoraPolicy implements Policy {
   }
 
   @Override
+  public SequencedMap<String, NDArray> weights(List<NDArray> values) {
+    SequencedMap<String, NDArray> weights = new LinkedHashMap<>();
+    List<String> names = List.copyOf(merged.keySet());
+    for (int i = 0; i < names.size(); i++) {
+      NDArray a = values.get(2 * i);
+      NDArray b = values.get(2 * i + 1);
+      weights.put(
+          names.get(i), pipeline.kernels().one("lora_weight", adapters.get(i).base(), a, b, scale));
+    }
+    return weights;
+  }
+
+  @Override
   public void close() {
     parameters.values().forEach(NDArray::close);
     merged.values().forEach(NDArray::close);

@@ -44,6 +44,14 @@ public interface Policy extends AutoCloseable {
   /** The weights that training changes, by their names in the pipeline: live tensors. */
   SequencedMap<String, NDArray> weights();
 
+  /**
+   * The weights that other values of the parameters would make, by the same names; they belong to
+   * the innermost scope.
+   *
+   * @param parameters in the order of {@link #parameters}
+   */
+  SequencedMap<String, NDArray> weights(List<NDArray> parameters);
+
   /** Frees its tensors. */
   @Override
   void close();

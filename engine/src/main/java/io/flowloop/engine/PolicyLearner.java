@@ -130,14 +130,9 @@ public final class PolicyLearner implements Learner {
     if (averages.isEmpty()) {
       return weights();
     }
-    // Adapters have to be merged to become weights, so the averages take the parameters' place.
-    SortedMap<String, HostTensor> parameters = read(policy.parameters());
-    write(policy.parameters(), read(named(averages)));
-    policy.applyParameters();
-    PolicyWeights kept = weights();
-    write(policy.parameters(), parameters);
-    policy.applyParameters();
-    return kept;
+    try (TensorScope _ = new TensorScope()) {
+      return PolicyWeights.of(version, read(policy.weights(averages)));
+    }
   }
 
   @Override

@@ -105,9 +105,11 @@ class Kernels(Module):
   def assign(self: __torch__.Kernels, target: Tensor, values: Tensor) -> Tensor:
     return torch.copy_(torch.detach(target), values)
 
+  def lora_weight(self: __torch__.Kernels, base: Tensor, a: Tensor, b: Tensor, scale: Tensor) -> Tensor:
+    return torch.add(base, torch.mul(torch.matmul(b, a), scale))
+
   def lora_merge(self: __torch__.Kernels, weight: Tensor, base: Tensor, a: Tensor, b: Tensor, scale: Tensor) -> Tensor:
-    merged = torch.add(base, torch.mul(torch.matmul(b, a), scale))
-    return (self).assign(weight, merged, )
+    return (self).assign(weight, (self).lora_weight(base, a, b, scale, ), )
 
   def lora_gradients(self: __torch__.Kernels, gradient: Tensor, a: Tensor, b: Tensor, scale: Tensor) -> Tuple[Tensor, Tensor]:
     scaled = torch.mul(gradient, scale)

@@ -145,6 +145,7 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private void train(FlowLoopConfig config, Optional<Path> checkpoint) {
+    stop.listen();
     TrainProgress progress = new TrainProgress(terminal);
     try (FlowLoop loop =
         FlowLoop.builder(config)
@@ -152,7 +153,7 @@ final class TrainCommand implements Callable<Integer> {
             .warnings(progress::say)
             .environment(Machine.facts(config.model()))
             .build()) {
-      stop.listen(loop::stop);
+      stop.onRequest(loop::stop);
       report(
           checkpoint.isPresent()
               ? BadInputException.instead(() -> loop.resume(checkpoint.get()))

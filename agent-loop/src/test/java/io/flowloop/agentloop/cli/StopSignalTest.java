@@ -11,29 +11,28 @@ class StopSignalTest {
   private final AtomicInteger heard = new AtomicInteger();
 
   @Test
-  void request_whileListened_isHeard() {
-    stop.listen(heard::incrementAndGet);
+  void request_withAnAction_runsIt() {
+    stop.onRequest(heard::incrementAndGet);
 
     assertThat(stop.requested()).isFalse();
+    assertThat(heard).hasValue(0);
     stop.request();
 
     assertThat(stop.requested()).isTrue();
     assertThat(heard).hasValue(1);
-    stop.ended(0);
   }
 
   @Test
-  void listen_afterTheRequest_hearsItAtOnce() {
+  void onRequest_afterTheRequest_runsAtOnce() {
     stop.request();
 
-    stop.listen(heard::incrementAndGet);
+    stop.onRequest(heard::incrementAndGet);
 
     assertThat(heard).hasValue(1);
-    stop.ended(0);
   }
 
   @Test
-  void request_nobodyListens_isRemembered() {
+  void request_withoutAnAction_isRemembered() {
     stop.request();
 
     assertThat(stop.requested()).isTrue();

@@ -198,7 +198,7 @@ class TrainKillTest {
   void kill_tenRandomMoments_resumesToTheSameBits(int saveEvery) throws InterruptedException {
     disturb(
         saveEvery,
-        saveEvery + 1,
+        3 * saveEvery + 4,
         (process, _) -> {
           assertThat(process.kill()).as(process.output()).isEqualTo(FlowLoopProcess.KILLED);
           return "killed";
@@ -211,7 +211,7 @@ class TrainKillTest {
       throws InterruptedException {
     disturb(
         3,
-        3,
+        8,
         (process, dir) -> {
           long begun = System.nanoTime();
           process.terminate();

@@ -1,5 +1,6 @@
 package io.flowloop.agentloop;
 
+import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.PolicyWeights;
 import java.io.IOException;
@@ -165,6 +166,16 @@ public final class Checkpoints {
    */
   public static Checkpoint load(Path checkpoint) {
     return new CheckpointFolder(checkpoint).read();
+  }
+
+  /**
+   * Checks that a run with these settings may go on from a checkpoint; whether its model is the
+   * same, only the run can tell.
+   *
+   * @throws EngineException if not, naming the settings that differ, or as {@link #load} does
+   */
+  public static void requireSameRun(Path checkpoint, FlowLoopConfig config) {
+    load(checkpoint).requireSameRun(checkpoint, RunIdentity.of(config));
   }
 
   /**

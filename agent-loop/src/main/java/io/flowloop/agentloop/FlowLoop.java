@@ -79,6 +79,8 @@ public final class FlowLoop implements AutoCloseable {
                     builder.learner.orElseGet(() -> Engines.learner(config, builder.policy)))),
             promptCheck,
             rewards::close);
+    // An order that fails because all ends must not be taken for a training step that failed.
+    runner.beforeEnd(this::stop);
   }
 
   /**

@@ -25,6 +25,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import org.apache.pekko.Done;
+import org.apache.pekko.actor.CoordinatedShutdown;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.slf4j.Logger;
@@ -118,6 +120,21 @@ final class RolloutRunner implements AutoCloseable {
             }
             """
                 .formatted(longestForward.toMillis())));
+  }
+
+  /**
+   * Has an action run before anything ends, whoever ends it: {@link #close}, or the JVM on a
+   * signal, which ends actor systems by itself.
+   */
+  void beforeEnd(Runnable action) {
+    CoordinatedShutdown.get(system)
+        .addTask(
+            CoordinatedShutdown.PhaseBeforeServiceUnbind(),
+            "before-end",
+            () -> {
+              action.run();
+              return CompletableFuture.completedFuture(Done.getInstance());
+            });
   }
 
   /**

@@ -260,7 +260,9 @@ final class TrainingRun {
   /** Waits for an order, or gives it up if a stop comes first. */
   private <T> T await(CompletableFuture<T> order) throws Stopped {
     try {
-      CompletableFuture.anyOf(order, means.stop()).join();
+      // Of two that have ended the first one decides: an order given after the stop may have
+      // failed.
+      CompletableFuture.anyOf(means.stop(), order).join();
       if (means.stop().isDone()) {
         order.cancel(false);
         throw new Stopped();

@@ -258,6 +258,28 @@ class RolloutRunnerTest {
         .hasMessage("the runner is closed");
   }
 
+  @Test
+  void beforeEnd_rolloutRuns_isCalledBeforeItFails() {
+    CountDownLatch begun = new CountDownLatch(1);
+    rig.engines.before(
+        _ -> {
+          begun.countDown();
+          ToyEngines.await(rig.gate);
+        });
+    RolloutRunner runner = rig.start();
+    var result = runner.rollout(rig.spec(0), RolloutListener.NONE);
+    CompletableFuture<Boolean> failedBefore = new CompletableFuture<>();
+    runner.beforeEnd(() -> failedBefore.complete(result.isDone()));
+    ToyEngines.await(begun);
+
+    var closed = CompletableFuture.runAsync(runner::close);
+
+    assertThat(failedBefore.join()).isFalse();
+    assertThatThrownBy(result::join).hasCauseInstanceOf(RolloutException.class);
+    rig.gate.countDown();
+    closed.join();
+  }
+
   /** All but the timings, which tell how the rows were batched. */
   private static void assertSameSamples(
       List<RewardedSample> samples, List<RewardedSample> expected) {

@@ -74,7 +74,9 @@ final class RolloutCommand implements Callable<Integer> {
       terminal.print(RolloutPlan.of(config, prompts).render());
       return 0;
     }
-    Optional<PolicyWeights> policy = checkpoint.map(Checkpoints::resolve).map(Checkpoints::weights);
+    Optional<PolicyWeights> policy =
+        BadInputException.instead(
+            () -> checkpoint.map(Checkpoints::resolve).map(Checkpoints::weights));
     roll(resolved, prompts, policy, OutputFolders.open("output.dir", config.output().dir()));
     return 0;
   }

@@ -14,16 +14,19 @@ final class StopSignal {
 
   /** From now on signals do not end the process at once. */
   void listen() {
-    listen(() -> {});
+    try {
+      Runtime.getRuntime().addShutdownHook(new Thread(this::onShutdown, "stop"));
+    } catch (IllegalStateException e) {
+      request(); // a signal came before and is ending the process
+    }
   }
 
-  /** {@link #listen()}; {@code onRequest} runs when there is a signal, or at once if there was. */
-  void listen(Runnable onRequest) {
-    this.onRequest = onRequest;
+  /** What to do when there is a signal; done at once if there was one. */
+  void onRequest(Runnable action) {
+    onRequest = action;
     if (requested) {
-      onRequest.run();
+      action.run();
     }
-    Runtime.getRuntime().addShutdownHook(new Thread(this::onShutdown, "stop"));
   }
 
   private void onShutdown() {

@@ -10,12 +10,18 @@ import io.flowloop.config.Purpose;
 import io.flowloop.config.ResolvedConfig;
 import io.flowloop.reward.RewardFunctions;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Stack;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.IParameterConsumer;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.ArgSpec;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /** The verb {@code train}: FlowGRPO training of the model. */
@@ -30,12 +36,25 @@ import picocli.CommandLine.Option;
     footer = {
       "  flowloop train",
       "  flowloop train --resume",
+      "  flowloop train --resume out/train/checkpoints/step-000100 trainer.dir=out/other",
       "  flowloop train --preset glyph-lora rollout.seed=7 trainer.dir=out/lora",
       "  flowloop rollout --checkpoint out/train"
     })
 final class TrainCommand implements Callable<Integer> {
 
   private static final String NEWEST = "newest";
+
+  /** Takes the word behind the option, unless it is a setting or another option. */
+  private static final class CheckpointName implements IParameterConsumer {
+
+    private static final Pattern OTHER = Pattern.compile("-.*|[\\w.-]+\\s*=.*", Pattern.DOTALL);
+
+    @Override
+    public void consumeParameters(Stack<String> words, ArgSpec option, CommandSpec command) {
+      boolean none = words.isEmpty() || OTHER.matcher(words.peek()).matches();
+      option.setValue(Optional.of(none ? NEWEST : words.pop()));
+    }
+  }
 
   private final Terminal terminal;
   private final StopSignal stop;
@@ -46,10 +65,11 @@ final class TrainCommand implements Callable<Integer> {
       names = "--resume",
       arity = "0..1",
       fallbackValue = NEWEST,
+      parameterConsumer = CheckpointName.class,
       paramLabel = "CHECKPOINT",
       description =
-          "go on from a checkpoint's folder; without one, from the newest whole one of trainer.dir,"
-              + " or from the beginning where there is none")
+          "go on from the checkpoint in a folder, or the newest of a run's folder; without a name,"
+              + " from the newest of trainer.dir, or from the beginning where there is none")
   private Optional<String> resume = Optional.empty();
 
   TrainCommand(Terminal terminal, StopSignal stop) {
@@ -66,7 +86,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     FlowLoopConfig config = resolved.config();
     checkPrompts(config);
-    Optional<Path> checkpoint = checkpoint(config.trainer().dir());
+    Optional<Path> checkpoint = BadInputException.instead(() -> checkpoint(config));
     if (settings.dryRun()) {
       terminal.print(TrainPlan.of(config, checkpoint).render());
       return 0;
@@ -86,24 +106,46 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
-  private Optional<Path> checkpoint(Path dir) {
-    Optional<Path> newest = Checkpoints.latestWhole(dir, terminal.err()::println);
-    if (resume.isEmpty()) {
-      newest.ifPresent(
-          found -> {
-            throw new BadInputException(
-                "trainer.dir: %s (expected: a folder without a run); it holds %s: go on with --resume,"
-                        .formatted(dir, found)
-                    + " or set another trainer.dir");
-          });
-      return Optional.empty();
+  /** Where to go on from: whole, and of a run with these settings. */
+  private Optional<Path> checkpoint(FlowLoopConfig config) {
+    Optional<Path> found =
+        resume.isPresent() && !resume.get().equals(NEWEST)
+            ? Optional.of(named(Path.of(resume.get())))
+            : newest(config.trainer().dir());
+    found.ifPresent(path -> Checkpoints.requireSameRun(path, config));
+    return found;
+  }
+
+  /** Of a run's folder the newest one, where {@link Checkpoints#resolve} takes the best one. */
+  private Path named(Path dir) {
+    return Checkpoints.latestWhole(dir, terminal.err()::println)
+        .orElseGet(() -> Checkpoints.resolve(dir));
+  }
+
+  private Optional<Path> newest(Path dir) {
+    List<String> torn = new ArrayList<>();
+    Optional<Path> newest = Checkpoints.latestWhole(dir, torn::add);
+    if (newest.isEmpty() && !torn.isEmpty()) {
+      throw new BadInputException(
+          """
+          trainer.dir: %s (expected: a folder without a run, or with a whole checkpoint)
+            %s
+          set another trainer.dir, or name a checkpoint by --resume\
+          """
+              .formatted(dir, String.join("\n  ", torn)));
     }
-    return resume.get().equals(NEWEST)
-        ? newest
-        : Optional.of(Checkpoints.resolve(Path.of(resume.get())));
+    if (newest.isPresent() && resume.isEmpty()) {
+      throw new BadInputException(
+          "trainer.dir: %s (expected: a folder without a run); it holds %s: go on with --resume,"
+                  .formatted(dir, newest.get())
+              + " or set another trainer.dir");
+    }
+    torn.forEach(damage -> terminal.err().println(damage + "; an older one is taken"));
+    return newest;
   }
 
   private void train(FlowLoopConfig config, Optional<Path> checkpoint) {
+    stop.listen();
     TrainProgress progress = new TrainProgress(terminal);
     try (FlowLoop loop =
         FlowLoop.builder(config)
@@ -111,8 +153,11 @@ final class TrainCommand implements Callable<Integer> {
             .warnings(progress::say)
             .environment(Machine.facts(config.model()))
             .build()) {
-      stop.listen(loop::stop);
-      report(checkpoint.isPresent() ? loop.resume(checkpoint.get()) : loop.train());
+      stop.onRequest(loop::stop);
+      report(
+          checkpoint.isPresent()
+              ? BadInputException.instead(() -> loop.resume(checkpoint.get()))
+              : loop.train());
     }
   }
 

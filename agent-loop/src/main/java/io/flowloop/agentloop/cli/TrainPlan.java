@@ -2,6 +2,8 @@ package io.flowloop.agentloop.cli;
 
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.LoraConfig;
+import io.flowloop.config.ResolvedConfig;
+import io.flowloop.config.Setting;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -37,8 +39,8 @@ record TrainPlan(FlowLoopConfig config, Optional<Path> checkpoint) {
             config.rollout().n(),
             window,
             config.sampler().numInferenceSteps(),
-            config.sampler().sdeWindowStrategy(),
-            config.update().loss().type(),
+            written("sampler.sdeWindowStrategy"),
+            written("update.loss.type"),
             config.update().epochs() * rows / config.update().miniBatch(),
             config.update().miniBatch(),
             config.update().miniBatch() * window,
@@ -51,6 +53,15 @@ record TrainPlan(FlowLoopConfig config, Optional<Path> checkpoint) {
             config.trainer().keep(),
             checkpoint.map(Path::toString).orElse("anew"),
             config.trainer().dir());
+  }
+
+  /** A setting's value as users write it. */
+  private String written(String key) {
+    return ResolvedConfig.of(config).settings().stream()
+        .filter(setting -> setting.key().equals(key))
+        .map(Setting::value)
+        .findFirst()
+        .orElseThrow();
   }
 
   private String trained() {

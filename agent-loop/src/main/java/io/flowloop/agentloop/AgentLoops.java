@@ -8,7 +8,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** The agent loops on the classpath. */
-public final class AgentLoops {
+final class AgentLoops {
 
   private AgentLoops() {}
 

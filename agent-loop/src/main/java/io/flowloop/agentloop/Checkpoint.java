@@ -82,7 +82,7 @@ public record Checkpoint(
    * @param run the run's own fingerprint
    * @throws EngineException if they differ; names every setting that does, with both values
    */
-  public void requireSameRun(Path origin, Map<String, String> run) {
+  void requireSameRun(Path origin, Map<String, String> run) {
     SequencedSet<String> settings = new LinkedHashSet<>(fingerprint.keySet());
     settings.addAll(run.keySet());
     List<String> differing =
@@ -119,7 +119,7 @@ public record Checkpoint(
    * @param base {@link PolicyWeights#checksum} of the weights
    * @throws EngineException if it began with others
    */
-  public void requireSameModel(Path origin, long base) {
+  void requireSameModel(Path origin, long base) {
     if (learner.base() != base) {
       throw new EngineException(
           "%s: a checkpoint of another model, base weights %s (expected: %s)"

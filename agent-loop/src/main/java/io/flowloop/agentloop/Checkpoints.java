@@ -47,7 +47,7 @@ public final class Checkpoints {
    * @param keep checkpoints kept beside the best one, 1 or more
    * @throws UncheckedIOException if the folder cannot be made or written to
    */
-  public static Checkpoints open(Path run, int keep) {
+  static Checkpoints open(Path run, int keep) {
     if (keep < 1) {
       throw new IllegalArgumentException("keep: " + keep + " (expected: 1 or more)");
     }
@@ -71,7 +71,7 @@ public final class Checkpoints {
    * @throws UncheckedIOException if it cannot be written; every other checkpoint is then still
    *     there
    */
-  public Path save(Checkpoint checkpoint) {
+  Path save(Checkpoint checkpoint) {
     Path path = folder.resolve("step-%06d".formatted(checkpoint.step()));
     write(path, checkpoint);
     List<Path> newestFirst = folders(folder);
@@ -90,7 +90,7 @@ public final class Checkpoints {
    * @return its folder
    * @throws UncheckedIOException if it cannot be written; the one before is then still there
    */
-  public Path saveBest(Checkpoint checkpoint) {
+  Path saveBest(Checkpoint checkpoint) {
     Path path = run.resolve(BEST);
     write(path, checkpoint);
     return path;

@@ -36,19 +36,19 @@ public final class Engines {
   }
 
   /**
-   * The learner of a model: it trains the policy given, or what {@code update.lora} says.
-   *
-   * @throws EngineException if there is no such model
+   * The learner of a model: it trains the policy given, or what {@code update.lora} says. It cannot
+   * be created if there is no such model.
    */
   public static LearnerFactory learner(FlowLoopConfig config, Optional<Policy.Factory> policy) {
-    requireGlyph(config.model());
-    return () ->
-        new PolicyLearner(
-            GlyphPipeline.load(on(device(config.model(), 0), config.model())),
-            policy.orElseGet(() -> policy(config)),
-            config.sampler(),
-            config.update(),
-            config.trainer().steps());
+    return () -> {
+      requireGlyph(config.model());
+      return new PolicyLearner(
+          GlyphPipeline.load(on(device(config.model(), 0), config.model())),
+          policy.orElseGet(() -> policy(config)),
+          config.sampler(),
+          config.update(),
+          config.trainer().steps());
+    };
   }
 
   private static Policy.Factory policy(FlowLoopConfig config) {

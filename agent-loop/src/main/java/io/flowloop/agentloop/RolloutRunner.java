@@ -240,7 +240,7 @@ final class RolloutRunner implements AutoCloseable {
 
   /** An order that the actor system did not live to read would wait for ever. */
   private void failPending() {
-    RolloutException closed = new RolloutException("the runner is closed");
+    RolloutException closed = new RolloutException("the loop is closed");
     pending.forEach(order -> order.result().completeExceptionally(closed));
   }
 

@@ -15,7 +15,7 @@ final class RunIdentity {
   private static final List<String> SECTIONS =
       List.of("data.", "model.", "rollout.", "sampler.", "reward.", "advantage.", "update.");
 
-  /** Where and how fast things run; what they give is the same. */
+  /** Where and how fast things run; what they give is the same, up to rounding on other devices. */
   private static final Set<String> WITHOUT_EFFECT =
       Set.of(
           "data.validationPrompts",
@@ -44,6 +44,7 @@ final class RunIdentity {
 
   private static boolean decides(String key, FlowLoopConfig config) {
     return (SECTIONS.stream().anyMatch(key::startsWith) && !WITHOUT_EFFECT.contains(key))
+        || key.equals("trainer.refillGroups")
         || (key.equals("trainer.steps")
             && config.update().optimizer().decay() != LearningRateDecay.CONSTANT);
   }

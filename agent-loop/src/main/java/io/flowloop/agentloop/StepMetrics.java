@@ -103,8 +103,9 @@ final class StepMetrics {
     addTime("update_policy", step.metrics().updateTime(), images);
     addTime("sync", step.times().sync(), images);
     addTime("step", elapsed, images);
-    values.put("perf/images_per_second", images / seconds(elapsed));
-    values.put("perf/throughput", images / seconds(elapsed) / engines);
+    double imagesPerSecond = images / Math.max(Double.MIN_NORMAL, seconds(elapsed));
+    values.put("perf/images_per_second", imagesPerSecond);
+    values.put("perf/throughput", imagesPerSecond / engines);
   }
 
   private void addTime(String stage, Duration time, int images) {
@@ -114,6 +115,6 @@ final class StepMetrics {
   }
 
   private static double seconds(Duration time) {
-    return Math.max(1, time.toNanos()) / NANOS_PER_SECOND;
+    return time.toNanos() / NANOS_PER_SECOND;
   }
 }

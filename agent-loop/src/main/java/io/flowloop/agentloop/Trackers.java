@@ -7,7 +7,7 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /** The trackers on the classpath. */
-public final class Trackers {
+final class Trackers {
 
   private Trackers() {}
 

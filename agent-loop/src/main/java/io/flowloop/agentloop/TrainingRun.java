@@ -16,6 +16,7 @@ import java.util.SequencedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
 
 /**
@@ -81,6 +82,9 @@ final class TrainingRun {
 
   private boolean wholeIsWritten;
 
+  /** The thread was interrupted, and is to hear of it again at the end. */
+  private boolean interrupted;
+
   TrainingRun(Means means) {
     this.means = means;
     this.config = means.config();
@@ -111,6 +115,10 @@ final class TrainingRun {
         if (!wholeIsWritten) {
           whole.ifPresent(writer::write);
         }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
       }
     }
     int step = whole.map(Checkpoint::step).orElse(0);
@@ -158,12 +166,21 @@ final class TrainingRun {
   private Place resumed(Path from) throws Stopped {
     Checkpoint checkpoint = Checkpoints.load(from);
     checkpoint.requireSameRun(from, identity);
-    checkpoint.requireSameModel(from, await(runner.policy()).state().base());
-    PolicySnapshot policy = await(runner.restore(checkpoint.learner()));
+    PolicySnapshot policy = restored(from, checkpoint);
     var _ = await(runner.sync(policy.weights()));
     whole = Optional.of(checkpoint);
     wholeIsWritten = true;
     return new Place(checkpoint.step(), checkpoint.position(), checkpoint.best(), policy);
+  }
+
+  private PolicySnapshot restored(Path from, Checkpoint checkpoint) throws Stopped {
+    try {
+      checkpoint.requireSameModel(from, await(runner.policy()).state().base());
+    } catch (RolloutException e) {
+      // Half way through an update that was given up a learner has no policy to tell; it checks the
+      // state that it is given all the same.
+    }
+    return await(runner.restore(checkpoint.learner()));
   }
 
   private Place stepped(Place place, TrackerGroup trackers) throws Stopped {
@@ -257,19 +274,23 @@ final class TrainingRun {
         place.policy().state());
   }
 
-  /** Waits for an order, or gives it up if a stop comes first. */
+  /** Waits for an order, or gives it up if a stop or an interrupt comes first. */
   private <T> T await(CompletableFuture<T> order) throws Stopped {
     try {
       // Of two that have ended the first one decides: an order given after the stop may have
       // failed.
-      CompletableFuture.anyOf(means.stop(), order).join();
+      var _ = CompletableFuture.anyOf(means.stop(), order).get();
       if (means.stop().isDone()) {
         order.cancel(false);
         throw new Stopped();
       }
       return order.join();
-    } catch (CompletionException e) {
-      throw e.getCause() instanceof RuntimeException cause ? cause : e;
+    } catch (InterruptedException e) {
+      interrupted = true;
+      order.cancel(false);
+      throw new Stopped();
+    } catch (ExecutionException | CompletionException e) {
+      throw e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e);
     }
   }
 }

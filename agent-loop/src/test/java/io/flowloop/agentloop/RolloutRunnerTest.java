@@ -255,7 +255,7 @@ class RolloutRunnerTest {
     assertThat(rig.engines.open()).isZero();
     assertThatThrownBy(() -> runner.run(PROMPTS, 1, RolloutListener.NONE))
         .isInstanceOf(RolloutException.class)
-        .hasMessage("the runner is closed");
+        .hasMessage("the loop is closed");
   }
 
   @Test

@@ -8,8 +8,8 @@ import java.util.Optional;
 /** The rules that settings keep beyond their types, whatever they are used for. */
 final class Checks {
 
-  /** Side of a patch in pixels, for each known model. */
-  private static final Map<String, Integer> PATCHES = Map.of("glyph", 8);
+  /** Side of a patch in pixels, for each model that comes with flowloop. */
+  static final Map<String, Integer> PATCHES = Map.of("glyph", 8);
 
   private final KnownNames names;
   private final Findings findings;
@@ -40,7 +40,7 @@ final class Checks {
   }
 
   private void check(ModelConfig model) {
-    findings.oneOf(PATCHES.keySet(), "model.name", model.name());
+    findings.oneOf(names.models(), "model.name", model.name());
     model
         .weights()
         .ifPresent(path -> findings.require(isFile(path), "model.weights", "a readable file"));

@@ -4,10 +4,14 @@ import com.typesafe.config.ConfigException.UnresolvedSubstitution;
 import com.typesafe.config.ConfigObject;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** Reads a configuration, and finds all that is wrong with it before anything else is done. */
+/**
+ * Reads or takes a configuration, and finds all that is wrong with it before anything else is done.
+ */
 public final class ConfigLoader {
 
   private ConfigLoader() {}
@@ -40,6 +44,22 @@ public final class ConfigLoader {
     throw new ConfigException(problems);
   }
 
+  /**
+   * Checks a configuration that a program has put together by the rules that {@link #load} keeps.
+   *
+   * @throws ConfigException with all problems, if there is one
+   */
+  public static void check(FlowLoopConfig config, KnownNames names, Purpose purpose) {
+    List<Problem> problems = new ArrayList<>();
+    Map<String, Setting> settings =
+        ResolvedConfig.of(config).settings().stream()
+            .collect(Collectors.toMap(Setting::key, setting -> setting));
+    check(config, names, purpose, new Findings(settings, _ -> ResolvedConfig.PROGRAM, problems));
+    if (!problems.isEmpty()) {
+      throw new ConfigException(problems);
+    }
+  }
+
   private static ResolvedConfig load(
       ConfigSources sources, KnownNames names, Purpose purpose, List<Problem> problems) {
     List<ConfigObject> files = new SourceReader(problems).read(sources);
@@ -56,7 +76,9 @@ public final class ConfigLoader {
     FlowLoopConfig config = (FlowLoopConfig) binder.bind();
     if (complete) {
       // Without one of the files, too little is known to judge how values fit together.
-      check(config, names, purpose, new Findings(layers, binder.settings(), problems));
+      Findings findings =
+          new Findings(binder.settings(), key -> Hocon.origin(layers.written(key)), problems);
+      check(config, names, purpose, findings);
     }
     return new ResolvedConfig(config, List.copyOf(binder.settings().values()));
   }

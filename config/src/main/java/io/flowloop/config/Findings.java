@@ -9,13 +9,19 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 /**
  * The problems found so far, and the simplest rules: what breaks one is added with its value and
  * its origin.
+ *
+ * @param settings by key
+ * @param origins where a key that is no setting, such as that of a section, was written
+ * @param problems grows
  */
-record Findings(Layers layers, Map<String, Setting> settings, List<Problem> problems) {
+record Findings(
+    Map<String, Setting> settings, UnaryOperator<String> origins, List<Problem> problems) {
 
   void atLeast(int least, String key, double value) {
     require(value >= least, key, least + " or more");
@@ -70,7 +76,7 @@ record Findings(Layers layers, Map<String, Setting> settings, List<Problem> prob
     String origin =
         Optional.ofNullable(settings.get(key))
             .map(Setting::origin)
-            .orElseGet(() -> Hocon.origin(layers.written(key)));
+            .orElseGet(() -> origins.apply(key));
     problems.add(new Problem(key, value, origin, "expected: " + expected));
   }
 

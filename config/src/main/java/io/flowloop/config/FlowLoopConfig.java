@@ -27,4 +27,21 @@ public record FlowLoopConfig(
     TrainerConfig trainer,
     ValidationConfig validation,
     OutputConfig output,
-    PretrainConfig pretrain) {}
+    PretrainConfig pretrain) {
+
+  /** The same with another rollout and other rewards. */
+  public FlowLoopConfig with(RolloutConfig otherRollout, RewardConfig otherReward) {
+    return new FlowLoopConfig(
+        data,
+        model,
+        otherRollout,
+        sampler,
+        otherReward,
+        advantage,
+        update,
+        trainer,
+        validation,
+        output,
+        pretrain);
+  }
+}

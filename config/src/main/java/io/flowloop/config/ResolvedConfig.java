@@ -14,6 +14,9 @@ import java.util.stream.Collectors;
  */
 public record ResolvedConfig(FlowLoopConfig config, List<Setting> settings) {
 
+  /** Origin of what was not read from anywhere. */
+  static final String PROGRAM = "the program";
+
   public ResolvedConfig {
     settings = List.copyOf(settings);
   }
@@ -32,7 +35,7 @@ public record ResolvedConfig(FlowLoopConfig config, List<Setting> settings) {
   private static void collect(Schema schema, String key, Object value, List<Setting> settings) {
     switch (schema) {
       case Schema.Leaf(Codec<?> codec) ->
-          settings.add(new Setting(key, codec.written(value), "program"));
+          settings.add(new Setting(key, codec.written(value), PROGRAM));
       case Schema.Section section ->
           section
               .values(value)

@@ -23,6 +23,11 @@ public record RewardConfig(
     functions = Collections.unmodifiableMap(new TreeMap<>(functions));
   }
 
+  /** The same with these functions. */
+  public RewardConfig withFunctions(Map<String, RewardFunctionConfig> others) {
+    return new RewardConfig(others, concurrency, timeout, onFailure);
+  }
+
   /** The weight of each function, in the order of the names. */
   public Map<String, Double> weights() {
     Map<String, Double> weights = new TreeMap<>();

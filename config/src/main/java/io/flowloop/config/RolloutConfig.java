@@ -23,4 +23,11 @@ public record RolloutConfig(
     int workers,
     int maxRowsPerForward,
     Duration requestTimeout,
-    String agentLoop) {}
+    String agentLoop) {
+
+  /** The same with an agent loop of this name. */
+  public RolloutConfig withAgentLoop(String name) {
+    return new RolloutConfig(
+        n, enableBatchedDiffusion, seed, engines, workers, maxRowsPerForward, requestTimeout, name);
+  }
+}

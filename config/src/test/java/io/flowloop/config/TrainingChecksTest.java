@@ -1,6 +1,7 @@
 package io.flowloop.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.assertj.core.api.Assertions.tuple;
 
 import java.io.IOException;
@@ -8,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,7 +33,6 @@ class TrainingChecksTest {
         "data.promptsPerStep=3",
         "sampler.sdeType=ode",
         "sampler.noiseLevel=0",
-        "sampler.numInferenceSteps=1",
         "data.validationPrompts=/no/such/file",
         "validation.prompts=1000",
         "trainer.trackers=[nobody]"
@@ -50,13 +51,73 @@ class TrainingChecksTest {
           rollout.n=1                 | rollout.n: 1                 | 2 or more to train, as an image alone has nothing to be compared with
           sampler.sdeType=ode         | sampler.sdeType: ode         | sde, cps or danceSde to train, as the policy learns from stochastic denoising steps
           sampler.noiseLevel=0        | sampler.noiseLevel: 0.0      | more than 0 to train, as no denoising step is stochastic without noise
-          sampler.numInferenceSteps=1 | sampler.numInferenceSteps: 1 | 2 or more to train, as the last denoising step is never stochastic
           validation.prompts=33       | validation.prompts: 33       | at most 32, the prompts of classpath:glyph/heldout.txt
           """)
   void nothingToLearnFrom_isAProblem(String assignment, String subject, String expected) {
     assertThat(Configs.trainingFailure(assignment).problems())
         .extracting(Problem::subject, Problem::message)
         .containsExactly(tuple(subject, "expected: " + expected));
+  }
+
+  @Test
+  void oneDenoisingStep_isAProblemOfTrainingAlone() {
+    String[] walk = {
+      "sampler.numInferenceSteps=1", "sampler.sdeWindowSize=null", "sampler.sdeWindowRange=null"
+    };
+    assertThat(Configs.trainingFailure(walk).problems())
+        .extracting(Problem::subject, Problem::message)
+        .containsExactly(
+            tuple(
+                "sampler.numInferenceSteps: 1",
+                "expected: 2 or more to train, as the last denoising step is never stochastic"));
+    assertThat(Configs.load(walk).sampler().windowSize()).isZero();
+  }
+
+  @Test
+  void configOfAProgram_keepsTheSameRules() {
+    FlowLoopConfig config = Configs.load("rollout.n=1", "sampler.sdeType=ode");
+
+    ConfigLoader.check(config, Configs.NAMES, Purpose.ROLLOUT);
+    ConfigException failure =
+        catchThrowableOfType(
+            ConfigException.class,
+            () -> ConfigLoader.check(config, Configs.NAMES, Purpose.TRAINING));
+    assertThat(failure.problems())
+        .extracting(Problem::message)
+        .isEqualTo(
+            Configs.trainingFailure("rollout.n=1", "sampler.sdeType=ode").problems().stream()
+                .map(Problem::message)
+                .toList());
+    assertThat(failure)
+        .hasMessageMatching("(?s)\\d problems in the program\n.*  \\(the program\\)  .*");
+  }
+
+  @Test
+  void configOfAProgram_ofAnotherModel_isKnownByName() {
+    FlowLoopConfig config = Configs.load();
+    ModelConfig glyph = config.model();
+    ModelConfig flux =
+        new ModelConfig("flux", glyph.weights(), glyph.device(), glyph.threads(), 17, 17);
+    FlowLoopConfig other =
+        new FlowLoopConfig(
+            config.data(),
+            flux,
+            config.rollout(),
+            config.sampler(),
+            config.reward(),
+            config.advantage(),
+            config.update(),
+            config.trainer(),
+            config.validation(),
+            config.output(),
+            config.pretrain());
+
+    assertThat(
+            catchThrowableOfType(
+                ConfigException.class,
+                () -> ConfigLoader.check(other, Configs.NAMES, Purpose.TRAINING)))
+        .hasMessageContaining("model.name: flux");
+    ConfigLoader.check(other, Configs.NAMES.withModels(Set.of("flux")), Purpose.TRAINING);
   }
 
   @ParameterizedTest

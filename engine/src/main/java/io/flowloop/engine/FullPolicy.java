@@ -61,16 +61,6 @@ public final class FullPolicy implements Policy {
   }
 
   @Override
-  public SequencedMap<String, NDArray> weights(List<NDArray> values) {
-    SequencedMap<String, NDArray> weights = new LinkedHashMap<>();
-    List<String> names = List.copyOf(parameters.keySet());
-    for (int i = 0; i < names.size(); i++) {
-      weights.put(names.get(i), values.get(i));
-    }
-    return weights;
-  }
-
-  @Override
   public void close() {
     parameters.values().forEach(NDArray::close);
   }

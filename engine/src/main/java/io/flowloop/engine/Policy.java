@@ -1,6 +1,7 @@
 package io.flowloop.engine;
 
 import ai.djl.ndarray.NDArray;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
 
@@ -45,12 +46,20 @@ public interface Policy extends AutoCloseable {
   SequencedMap<String, NDArray> weights();
 
   /**
-   * The weights that other values of the parameters would make, by the same names; they belong to
-   * the innermost scope.
+   * The weights that other values of the parameters would make, by their names in the pipeline;
+   * those values themselves, unless a policy says otherwise. New tensors belong to the innermost
+   * scope.
    *
-   * @param parameters in the order of {@link #parameters}
+   * @param values in the order of {@link #parameters}
    */
-  SequencedMap<String, NDArray> weights(List<NDArray> parameters);
+  default SequencedMap<String, NDArray> weights(List<NDArray> values) {
+    SequencedMap<String, NDArray> weights = new LinkedHashMap<>();
+    List<String> names = List.copyOf(parameters().keySet());
+    for (int i = 0; i < names.size(); i++) {
+      weights.put(names.get(i), values.get(i));
+    }
+    return weights;
+  }
 
   /** Frees its tensors. */
   @Override

@@ -11,7 +11,6 @@ import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.stream.Collectors;
 
 /** The weighted sum of one or more {@link RewardFunction}s; threads may share it. */
 public final class RewardFunctions implements AutoCloseable {
@@ -71,10 +70,11 @@ public final class RewardFunctions implements AutoCloseable {
     return new RewardFunctions(List.copyOf(functions));
   }
 
-  /** The weight of each function, by its name. */
+  /** The weight of each function, by its name, in their order. */
   public Map<String, Double> weights() {
-    return functions.stream()
-        .collect(Collectors.toMap(weighted -> weighted.function().name(), Weighted::weight));
+    Map<String, Double> weights = new LinkedHashMap<>();
+    functions.forEach(weighted -> weights.put(weighted.function().name(), weighted.weight()));
+    return weights;
   }
 
   /**
@@ -102,10 +102,26 @@ public final class RewardFunctions implements AutoCloseable {
     functions.forEach(weighted -> weighted.function().checkPrompt(prompt));
   }
 
-  /** Frees what the functions loaded. */
+  /**
+   * Frees what the functions loaded.
+   *
+   * @throws RuntimeException if one of them throws it; the others are freed nevertheless
+   */
   @Override
   public void close() {
-    functions.forEach(weighted -> weighted.function().close());
+    List<RuntimeException> failures = new ArrayList<>();
+    for (Weighted weighted : functions) {
+      try {
+        weighted.function().close();
+      } catch (RuntimeException e) {
+        failures.add(e);
+      }
+    }
+    if (!failures.isEmpty()) {
+      RuntimeException first = failures.getFirst();
+      failures.stream().skip(1).forEach(first::addSuppressed);
+      throw first;
+    }
   }
 
   private static SortedMap<String, RewardFunction> onClassPath() {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.flowloop.engine.RgbImage;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -99,6 +100,97 @@ class RewardFunctionsTest {
     assertThatExceptionOfType(IllegalArgumentException.class)
         .isThrownBy(() -> RewardFunctions.of(Map.of("red", Double.NaN)))
         .withMessageContaining("weight of reward function red: NaN");
+  }
+
+  @Test
+  void of_others_countBesideThoseOfTheClassPath() throws Exception {
+    Map<String, Double> named = Map.of("red", 0.5);
+    Map<RewardFunction, Double> others = new LinkedHashMap<>();
+    others.put(new Constant("four", 4, new AtomicInteger()), 2.0);
+    others.put(new Constant("silent", 9, new AtomicInteger()), 0.0);
+    RewardFunctions functions = RewardFunctions.of(named, others);
+
+    Reward reward = functions.score("3", IMAGE);
+
+    assertThat(reward.total()).isEqualTo(0.5 * 10 + 2 * 4);
+    assertThat(reward.parts())
+        .containsExactly(Map.entry("red", 10.0), Map.entry("four", 4.0), Map.entry("silent", 9.0));
+    assertThat(functions.weights()).isEqualTo(Map.of("red", 0.5, "four", 2.0, "silent", 0.0));
+  }
+
+  @Test
+  void of_othersAlone_areEnoughAndClosedOnce() {
+    AtomicInteger closed = new AtomicInteger();
+    RewardFunctions functions =
+        RewardFunctions.of(Map.of(), Map.of(new Constant("four", 4, closed), 1.0));
+
+    functions.checkPrompt("anything");
+    assertThatExceptionOfType(IllegalArgumentException.class)
+        .isThrownBy(() -> functions.checkPrompt("five"))
+        .withMessage("prompt: five (expected: four)");
+    assertThat(closed).hasValue(0);
+    functions.close();
+    assertThat(closed).hasValue(1);
+  }
+
+  @Test
+  void of_twoOfOneName_areRefused() {
+    Constant red = new Constant("red", 1, new AtomicInteger());
+    Constant other = new Constant("red", 2, new AtomicInteger());
+
+    assertThatExceptionOfType(IllegalArgumentException.class)
+        .isThrownBy(() -> RewardFunctions.of(Map.of("red", 1.0), Map.of(red, 1.0)))
+        .withMessage("reward function red: two of that name (expected: one)");
+    assertThatExceptionOfType(IllegalArgumentException.class)
+        .isThrownBy(() -> RewardFunctions.of(Map.of(), Map.of(red, 1.0, other, 1.0)))
+        .withMessage("reward function red: two of that name (expected: one)");
+  }
+
+  @Test
+  void of_otherWithoutAWeight_isAnError() {
+    Constant four = new Constant("four", 4, new AtomicInteger());
+
+    assertThatExceptionOfType(IllegalArgumentException.class)
+        .isThrownBy(() -> RewardFunctions.of(Map.of(), Map.of(four, Double.POSITIVE_INFINITY)))
+        .withMessage("weight of reward function four: Infinity (expected: a finite number)");
+  }
+
+  @Test
+  void close_oneFunctionThrows_closesTheOthers() {
+    AtomicInteger closed = new AtomicInteger();
+    Map<RewardFunction, Double> others = new LinkedHashMap<>();
+    others.put(new Constant("unclosable", 1, closed), 1.0);
+    others.put(new Constant("four", 4, closed), 1.0);
+
+    assertThatExceptionOfType(IllegalStateException.class)
+        .isThrownBy(() -> RewardFunctions.of(Map.of(), others).close())
+        .withMessage("unclosable");
+    assertThat(closed).hasValue(2);
+  }
+
+  /** Knows one score; refuses the prompt {@code five}. */
+  private record Constant(String name, double value, AtomicInteger closed)
+      implements RewardFunction {
+
+    @Override
+    public double score(String prompt, RgbImage image) {
+      return value;
+    }
+
+    @Override
+    public void checkPrompt(String prompt) {
+      if (prompt.equals("five")) {
+        throw new IllegalArgumentException("prompt: five (expected: four)");
+      }
+    }
+
+    @Override
+    public void close() {
+      closed.incrementAndGet();
+      if (name.equals("unclosable")) {
+        throw new IllegalStateException(name);
+      }
+    }
   }
 
   private static RewardFunctions prompted() {

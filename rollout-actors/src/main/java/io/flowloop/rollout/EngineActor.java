@@ -30,7 +30,10 @@ final class EngineActor extends AbstractMatchingBehavior<EngineActor.Command> {
   /** Draw this; the answer is a {@link Generated} or a {@link Failed} of the same lease. */
   record Generate(long lease, RolloutRequest request) implements Order {}
 
-  /** Draw with these from now on; the answer is a {@link Loaded} or a {@link Gone}. */
+  /**
+   * Draw with these from now on; the answer is a {@link Loaded}, a {@link Refused} or a {@link
+   * Gone}.
+   */
   record Load(PolicyWeights weights) implements Order {}
 
   /** What the runner has to say, for the router. */
@@ -48,6 +51,9 @@ final class EngineActor extends AbstractMatchingBehavior<EngineActor.Command> {
 
   /** What the engine draws with now, and its checksum as it lies on the device. */
   record Loaded(int engine, long policyVersion, long checksum) implements Event {}
+
+  /** The weights are of another model; the engine draws with those it had. */
+  record Refused(int engine, EngineException cause) implements Event {}
 
   /** The engine could not start or load weights, or died. */
   record Gone(int engine, EngineException cause) implements Event {}

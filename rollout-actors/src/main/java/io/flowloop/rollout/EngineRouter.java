@@ -41,7 +41,8 @@ import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
  *
  * <p>New weights go behind what an engine runs and has ready, so nothing in flight is lost. No
  * request is leased until every engine has acknowledged them, for which it has the request timeout
- * once it has nothing else to do. An engine with other weights than it was told is stopped.
+ * once it has nothing else to do. An engine with other weights than it was told is stopped; one
+ * that refuses weights of another model fails the sync and draws on.
  */
 public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Command> {
 
@@ -85,7 +86,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
    */
   public record Synced(long version, int engines) implements SyncReply {}
 
-  /** An engine has other weights or did not answer, or none is left. */
+  /** An engine refused the weights, has other ones or did not answer, or none is left. */
   public record SyncFailed(Throwable cause) implements SyncReply {}
 
   /**
@@ -207,6 +208,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
       case EngineActor.Failed failed ->
           release(engine, failed.lease()).ifPresent(order -> fail(order, failed.cause()));
       case EngineActor.Loaded loaded -> onLoaded(engine, loaded);
+      case EngineActor.Refused refused -> onRefused(engine, refused.cause());
       case EngineActor.Gone gone -> lose(engine, gone.cause());
     }
   }
@@ -220,6 +222,11 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
     Optional<EngineException> wrong = sync.flatMap(running -> running.answered(engine, loaded));
     restartClock(engine);
     wrong.ifPresent(cause -> stop(engine, cause));
+  }
+
+  private void onRefused(EngineSlot engine, EngineException cause) {
+    sync.ifPresent(running -> running.refused(engine, cause));
+    restartClock(engine);
   }
 
   private Optional<Generate> release(EngineSlot engine, long lease) {

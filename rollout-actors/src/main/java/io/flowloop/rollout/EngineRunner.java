@@ -22,7 +22,8 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
  * there, one order after the other. It answers nothing while a forward runs.
  *
  * <p>An exception is the request's failure. An {@link Error} is the engine's end, as it is when the
- * engine cannot be created or cannot load weights.
+ * engine cannot be created or fails while it loads weights. Weights of another model it refuses,
+ * and draws on with those it has.
  */
 final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Order> {
 
@@ -101,10 +102,20 @@ final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Order> {
       front.tell(
           new EngineActor.Ran(new EngineActor.Loaded(index, engine.policyVersion(), checksum)));
       return this;
+    } catch (EngineException e) {
+      front.tell(new EngineActor.Ran(new EngineActor.Refused(index, refusal(weights, e))));
+      return this;
     } catch (Throwable e) {
       front.tell(gone(index, "could not load policy version " + weights.version(), e));
       return Behaviors.stopped();
     }
+  }
+
+  private EngineException refusal(PolicyWeights weights, EngineException cause) {
+    return new EngineException(
+        "engine %d refused policy version %d: %s"
+            .formatted(index, weights.version(), cause.getMessage()),
+        cause);
   }
 
   private void checkAnswers(RolloutRequest request, List<Sample> samples) {

@@ -38,7 +38,7 @@ public final class RewardPool extends AbstractMatchingBehavior<RewardPool.Comman
       implements Command {}
 
   /** Tell how much is waiting. */
-  public record GetStats(ActorRef<Stats> replyTo) implements Command {}
+  record GetStats(ActorRef<Stats> replyTo) implements Command {}
 
   /** A new reward actor waits for its first image. */
   record Ready(Worker worker) implements Command {}
@@ -62,7 +62,7 @@ public final class RewardPool extends AbstractMatchingBehavior<RewardPool.Comman
    * @param waiting images without a thread
    * @param busy images being scored
    */
-  public record Stats(int waiting, int busy) {}
+  record Stats(int waiting, int busy) {}
 
   /** A reward actor and its thread. */
   record Worker(ActorRef<Score> actor, Thread thread) {}

@@ -61,6 +61,13 @@ final class WeightSync {
     return Optional.of(wrong);
   }
 
+  /** An engine draws on with what it had. */
+  void refused(EngineSlot engine, EngineException cause) {
+    if (pending.remove(engine)) {
+      fail(cause);
+    }
+  }
+
   /** The first cause counts. */
   void fail(Throwable cause) {
     failure = failure.or(() -> Optional.of(cause));

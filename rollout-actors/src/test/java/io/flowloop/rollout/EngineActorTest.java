@@ -97,7 +97,7 @@ class EngineActorTest {
   }
 
   @Test
-  void load_engineCannot_saysWhyClosesItAndStops() {
+  void load_otherModelsWeights_areRefusedAndTheEngineDrawsOn() {
     engines.loading(
         (_, _) -> {
           throw new EngineException("no tensor named w");
@@ -105,9 +105,26 @@ class EngineActorTest {
     ActorRef<EngineActor.Command> engine = spawn(engines);
     router.expectMessageClass(EngineActor.Started.class);
     engine.tell(new EngineActor.Load(ToyEngines.weights(5)));
+    engine.tell(new EngineActor.Generate(1, REQUEST));
+
+    assertThat(router.expectMessageClass(EngineActor.Refused.class).cause())
+        .hasMessage("engine 3 refused policy version 5: no tensor named w");
+    assertThat(versions(router.expectMessageClass(EngineActor.Generated.class))).containsOnly(0L);
+  }
+
+  @Test
+  void load_engineCannot_saysWhyClosesItAndStops() {
+    engines.loading(
+        (_, _) -> {
+          throw new IllegalStateException("the device is lost");
+        });
+    ActorRef<EngineActor.Command> engine = spawn(engines);
+    router.expectMessageClass(EngineActor.Started.class);
+    engine.tell(new EngineActor.Load(ToyEngines.weights(5)));
 
     assertThat(router.expectMessageClass(EngineActor.Gone.class).cause())
-        .hasMessage("engine 3 could not load policy version 5: no tensor named w");
+        .hasMessage(
+            "engine 3 could not load policy version 5: java.lang.IllegalStateException: the device is lost");
     router.expectTerminated(engine);
     assertThat(engines.open()).isZero();
   }

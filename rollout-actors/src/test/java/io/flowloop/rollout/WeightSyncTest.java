@@ -147,7 +147,7 @@ class WeightSyncTest {
     engines.loading(
         (engine, weights) -> {
           if (engine == 0) {
-            throw new EngineException("no tensor named w");
+            throw new StackOverflowError();
           }
           return weights.checksum();
         });
@@ -164,17 +164,40 @@ class WeightSyncTest {
   void sync_noEngineCanLoad_failsWithTheCauseAsDoesEveryRequest() {
     engines.loading(
         (_, _) -> {
-          throw new EngineException("no tensor named w");
+          throw new IllegalStateException("the device is lost");
         });
     ActorRef<EngineRouter.Command> router = router(1);
     sync(router);
 
-    assertThat(failure()).hasMessage("engine 0 could not load policy version 3: no tensor named w");
+    assertThat(failure())
+        .hasMessage(
+            "engine 0 could not load policy version 3: java.lang.IllegalStateException: the device is lost");
     ask(router, 1);
     assertThat(asker.expectMessageClass(EngineRouter.Failed.class).cause())
-        .hasMessageContaining("no tensor named w");
+        .hasMessageContaining("the device is lost");
     sync(router);
-    assertThat(failure()).hasMessageContaining("no tensor named w");
+    assertThat(failure()).hasMessageContaining("the device is lost");
+  }
+
+  @Test
+  void sync_otherModelsWeights_failsAndEveryEngineDrawsOn() {
+    engines.loading(
+        (_, weights) -> {
+          if (weights.version() == 3) {
+            throw new EngineException("no tensor named w");
+          }
+          return weights.checksum();
+        });
+    ActorRef<EngineRouter.Command> router = router(2);
+    sync(router);
+
+    assertThat(failure())
+        .hasMessageMatching("engine . refused policy version 3: no tensor named w");
+    assertThat(availability(router)).isEqualTo(new EngineRouter.Availability(Optional.empty(), 0));
+    ask(router, 4);
+    assertThat(versions(4)).containsOnly(0L);
+    router.tell(new EngineRouter.SyncWeights(ToyEngines.weights(4), trainer.ref()));
+    trainer.expectMessage(new EngineRouter.Synced(4, 2));
   }
 
   @Test

@@ -40,13 +40,15 @@ public final class Engines {
    * be created if there is no such model.
    */
   public static LearnerFactory learner(FlowLoopConfig config, Optional<Policy.Factory> policy) {
-    return () ->
-        new PolicyUpdate(
-            GlyphPipeline.load(on(device(config.model(), 0), config.model())),
-            policy.orElseGet(() -> policy(config)),
-            config.sampler(),
-            config.update(),
-            config.trainer().steps());
+    return () -> {
+      requireGlyph(config.model());
+      return new PolicyUpdate(
+          GlyphPipeline.load(on(device(config.model(), 0), config.model())),
+          policy.orElseGet(() -> policy(config)),
+          config.sampler(),
+          config.update(),
+          config.trainer().steps());
+    };
   }
 
   private static Policy.Factory policy(FlowLoopConfig config) {
@@ -83,7 +85,6 @@ public final class Engines {
   }
 
   private static ModelConfig on(Device device, ModelConfig model) {
-    requireGlyph(model);
     return new ModelConfig(
         model.name(),
         model.weights(),

@@ -277,7 +277,9 @@ final class TrainingRun {
   /** Waits for an order, or gives it up if a stop or an interrupt comes first. */
   private <T> T await(CompletableFuture<T> order) throws Stopped {
     try {
-      var _ = CompletableFuture.anyOf(order, means.stop()).get();
+      // Of two that have ended the first one decides: an order given after the stop may have
+      // failed.
+      var _ = CompletableFuture.anyOf(means.stop(), order).get();
       if (means.stop().isDone()) {
         order.cancel(false);
         throw new Stopped();

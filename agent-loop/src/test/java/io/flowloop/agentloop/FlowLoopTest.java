@@ -114,7 +114,7 @@ class FlowLoopTest {
     try (FlowLoop loop = tiny.toy().build()) {
       assertThatThrownBy(
               () ->
-                  loop.rolloutAsync(TinyLoop.PROMPTS, 3, RolloutListener.NONE)
+                  loop.rolloutAsync(List.of("a \"12\""), 3, RolloutListener.NONE)
                       .toCompletableFuture()
                       .join())
           .isInstanceOf(CompletionException.class)

@@ -47,61 +47,13 @@ class FlowLoopTrainTest {
     tiny = new TinyLoop(dir);
   }
 
-  /** Writes down what it is told, and does something at each step. */
-  private static final class Diary implements Tracker {
-
-    private final List<String> lines = new ArrayList<>();
-    private final List<Metrics> metrics = new ArrayList<>();
-    private final StepAction action;
-
-    @FunctionalInterface
-    private interface StepAction {
-      void at(int step) throws IOException;
-    }
-
-    Diary(StepAction action) {
-      this.action = action;
-    }
-
-    Diary() {
-      this(_ -> {});
-    }
-
-    @Override
-    public String name() {
-      return "diary";
-    }
-
-    @Override
-    public void onStart(Run run) {
-      lines.add("start %d/%d".formatted(run.step(), run.steps()));
-    }
-
-    @Override
-    public void onStep(Metrics step) throws IOException {
-      lines.add("step " + step.step());
-      metrics.add(step);
-      action.at(step.step());
-    }
-
-    @Override
-    public void onValidation(Validation validation) {
-      lines.add("validation %d of %d".formatted(validation.step(), validation.images().size()));
-    }
-
-    @Override
-    public void close() {
-      lines.add("close");
-    }
-  }
-
   @Test
   void train_tracker_hearsOfAllInOrder() {
     Diary diary = new Diary();
     try (FlowLoop loop = tiny.toy("trainer.steps=3").tracker(diary).build()) {
       TrainingSummary summary = loop.train();
 
-      assertThat(diary.lines)
+      assertThat(diary.lines())
           .containsExactly(
               "start 0/3",
               "validation 0 of 2",
@@ -130,8 +82,8 @@ class FlowLoopTrainTest {
     try (FlowLoop loop = tiny.toy().tracker(broken).tracker(sound).build()) {
       assertThat(loop.train().step()).isEqualTo(2);
     }
-    assertThat(broken.lines).containsExactly("start 0/2", "validation 0 of 2", "step 1", "close");
-    assertThat(sound.lines).contains("step 2").endsWith("close");
+    assertThat(broken.lines()).containsExactly("start 0/2", "validation 0 of 2", "step 1", "close");
+    assertThat(sound.lines()).contains("step 2").endsWith("close");
     assertThat(tiny.warnings)
         .containsExactly("tracker diary: java.io.IOException: disk full; it is told no more");
   }
@@ -165,7 +117,7 @@ class FlowLoopTrainTest {
               "sampler.noiseLevel: 0.0");
       assertThat(loop.rollout(TinyLoop.PROMPTS).samples()).hasSize(2);
     }
-    assertThat(diary.lines).isEmpty();
+    assertThat(diary.lines()).isEmpty();
     assertThat(tiny.run()).doesNotExist();
   }
 
@@ -226,7 +178,7 @@ class FlowLoopTrainTest {
     try (FlowLoop loop = tiny.toy("trainer.steps=3").tracker(diary).build()) {
       assertThat(loop.resume().step()).isEqualTo(3);
     }
-    assertThat(diary.lines).containsExactly("start 2/3", "step 3", "validation 3 of 2", "close");
+    assertThat(diary.lines()).containsExactly("start 2/3", "step 3", "validation 3 of 2", "close");
   }
 
   @Test
@@ -317,7 +269,7 @@ class FlowLoopTrainTest {
       assertThat(summary.step()).isEqualTo(1);
     }
     assertThat(tiny.newest().step()).isEqualTo(1);
-    assertThat(diary.lines).endsWith("step 1", "close");
+    assertThat(diary.lines()).endsWith("step 1", "close");
   }
 
   @Test
@@ -354,7 +306,7 @@ class FlowLoopTrainTest {
     List<Reward> seen = new ArrayList<>();
     try (FlowLoop loop =
         tiny.toy(rewards, "advantage.aggregation=gdpo", "trainer.steps=1").build()) {
-      loop.rollout(order(TinyLoop.PROMPTS)).samples().forEach(s -> seen.add(s.reward()));
+      loop.rollout(TinyLoop.order(TinyLoop.PROMPTS)).samples().forEach(s -> seen.add(s.reward()));
       var _ = loop.train();
     }
     double[] expected =
@@ -367,65 +319,6 @@ class FlowLoopTrainTest {
                 .mapToDouble(sample -> sample.advantage())
                 .toArray())
         .containsExactly(expected, within(1e-6));
-  }
-
-  @Test
-  void refillGroups_rewardFailsForSomePrompts_drawsOthersInTheirPlace() {
-    List<String> prompts = IntStream.range(0, 12).mapToObj(i -> "p \"%d\"".formatted(i)).toList();
-    Path file = tiny.prompts("many.txt", prompts);
-    List<String> order = order(prompts);
-    // Of the first four, the first and the third: the step begins with two and has two spares.
-    List<String> bad = List.of(order.get(0), order.get(2));
-    Diary diary = new Diary();
-    try (FlowLoop loop =
-        tiny.toy(
-                Map.of(failingFor(bad), 1.0),
-                "data.prompts=" + file,
-                "reward.onFailure=dropGroup",
-                "trainer.refillGroups=2")
-            .tracker(diary)
-            .build()) {
-      var _ = loop.train();
-    }
-    assertThat(tiny.learner.updates().getFirst().samples()).hasSize(2 * TinyLoop.N);
-    assertThat(diary.metrics.getFirst().values())
-        .containsEntry("rollout/groups", 2.0)
-        .containsEntry("rollout/groups_dropped", 2.0)
-        .containsEntry("rollout/rows", 16.0);
-    assertThat(diary.metrics.getLast().values()).containsEntry("rollout/groups_dropped", 0.0);
-    assertThat(tiny.warnings)
-        .hasSize(2)
-        .anySatisfy(
-            warning ->
-                assertThat(warning)
-                    .startsWith("step 1: group 0 dropped: ")
-                    .contains(bad.getFirst(), "no score for it"));
-    // Four drawn in the first step, two in the second.
-    assertThat(tiny.newest().position()).isEqualTo(6);
-    assertThat(tiny.drawnPrompts()).containsSubsequence(order.subList(4, 6));
-  }
-
-  @Test
-  void refillGroups_moreFailThanMayBeRefilled_trainsOnWhatIsLeft() {
-    List<String> prompts = IntStream.range(0, 12).mapToObj(i -> "p \"%d\"".formatted(i)).toList();
-    List<String> order = order(prompts);
-    Diary diary = new Diary();
-    try (FlowLoop loop =
-        tiny.toy(
-                Map.of(failingFor(order.subList(1, 3)), 1.0),
-                "data.prompts=" + tiny.prompts("many.txt", prompts),
-                "reward.onFailure=dropGroup",
-                "trainer.refillGroups=1",
-                "trainer.steps=1")
-            .tracker(diary)
-            .build()) {
-      var _ = loop.train();
-    }
-    assertThat(tiny.learner.updates().getFirst().samples()).hasSize(TinyLoop.N);
-    assertThat(diary.metrics.getFirst().values())
-        .containsEntry("rollout/groups", 1.0)
-        .containsEntry("rollout/groups_dropped", 2.0);
-    assertThat(tiny.newest().position()).isEqualTo(3);
   }
 
   @Test
@@ -460,23 +353,5 @@ class FlowLoopTrainTest {
               "rollout.n: 2 (expected: 4)",
               "reward.functions.brightness.weight: 3.0 (expected: 1.0)");
     }
-  }
-
-  /** In which training draws them. */
-  private static List<String> order(List<String> prompts) {
-    return PromptDataset.of(prompts, 0).promptsAt(0, prompts.size()).stream()
-        .map(Prompt::text)
-        .toList();
-  }
-
-  private static Measure failingFor(List<String> prompts) {
-    return new Measure(
-        "picky",
-        (prompt, image) -> {
-          if (prompts.contains(prompt)) {
-            throw new IllegalStateException("no score for it");
-          }
-          return ToyEngines.brightness(prompt, image).total();
-        });
   }
 }

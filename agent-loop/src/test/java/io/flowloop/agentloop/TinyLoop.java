@@ -185,6 +185,13 @@ final class TinyLoop {
         config.pretrain());
   }
 
+  /** These prompts as the first epoch of a training draws them. */
+  static List<String> order(List<String> prompts) {
+    return PromptDataset.of(prompts, 0).promptsAt(0, prompts.size()).stream()
+        .map(Prompt::text)
+        .toList();
+  }
+
   /** The prompts of all requests that toy engines have begun, in that order. */
   List<String> drawnPrompts() {
     return engines.drawn().stream().map(drawn -> drawn.request().prompt()).toList();

@@ -28,7 +28,9 @@ class FlowLoopProcessTest {
             "pretrain.batchSize=2",
             "pretrain.saveEvery=1",
             "pretrain.sampleEvery=1",
-            "sampler.numInferenceSteps=1");
+            "sampler.numInferenceSteps=1",
+            "sampler.sdeWindowSize=null",
+            "sampler.sdeWindowRange=null");
     return FlowLoopProcess.start(
         Stream.concat(args.stream(), Stream.of(more)).toArray(String[]::new));
   }

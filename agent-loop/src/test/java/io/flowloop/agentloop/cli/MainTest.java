@@ -52,7 +52,7 @@ class MainTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"rollout", "pretrain", "doctor"})
+  @ValueSource(strings = {"train", "rollout", "pretrain", "doctor"})
   void execute_help_isTheSameBothWays(String verb) {
     Run option = Run.of(verb, "--help");
     Run command = Run.of("help", verb);
@@ -78,7 +78,7 @@ class MainTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"rollout", "pretrain"})
+  @ValueSource(strings = {"train", "rollout", "pretrain"})
   void execute_badSettings_tellsAllAtOnce(String verb) {
     Run run = Run.of(verb, "rollout.m=3", "rollout.workers=0", "nonsense");
 

@@ -21,6 +21,8 @@ class PretrainCommandTest {
             "pretrain.steps=2",
             "pretrain.batchSize=2",
             "sampler.numInferenceSteps=1",
+            "sampler.sdeWindowSize=null",
+            "sampler.sdeWindowRange=null",
             "pretrain.sampleEvery=1"));
     args.addAll(List.of(more));
     return Run.of(stop, args.toArray(String[]::new));

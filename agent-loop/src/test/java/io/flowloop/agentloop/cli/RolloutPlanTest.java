@@ -22,11 +22,11 @@ class RolloutPlanTest {
         .contains("32 = 2 prompts x 16")
         .contains("batched 32/32 rows in 2 requests")
         .contains("20 of 16 rows")
-        .contains("[0, 9) of 10")
+        .contains("[0, 2) of 10")
         .contains("12.0 KiB a row (3072 numbers in float32)")
-        // 11 latents, 11 sigmas and 9 log-probs
-        .contains("132.1 KiB a sample")
-        .contains("4.4 MiB for all samples");
+        // 4 latents, 11 sigmas and 2 log-probs
+        .contains("48.1 KiB a sample")
+        .contains("1.8 MiB for all samples");
   }
 
   @Test

@@ -150,12 +150,7 @@ public final class FlowLoop implements AutoCloseable {
    *     model draws on with those it has
    */
   public void setPolicy(PolicyWeights weights) {
-    long checksum = PolicyWeights.checksum(weights.tensors());
-    if (checksum != weights.checksum()) {
-      throw new IllegalArgumentException(
-          "checksum of policy version %d: %08x (expected: %08x, that of its tensors)"
-              .formatted(weights.version(), weights.checksum(), checksum));
-    }
+    weights.requireIntact();
     if (training.get()) {
       throw new IllegalStateException(
           "policy version %d: handed in during a training (expected: after its end, or stop it)"

@@ -34,6 +34,20 @@ public record PolicyWeights(long version, SortedMap<String, HostTensor> tensors,
     return new PolicyWeights(version, new TreeMap<>(tensors), checksum(tensors));
   }
 
+  /**
+   * Checks that the tensors are those that the checksum was made of.
+   *
+   * @throws IllegalArgumentException if not
+   */
+  public void requireIntact() {
+    long found = checksum(tensors);
+    if (found != checksum) {
+      throw new IllegalArgumentException(
+          "checksum of policy version %d: %08x (expected: %08x, that of its tensors)"
+              .formatted(version, checksum, found));
+    }
+  }
+
   /** CRC-32C of names and little-endian values, in the order of the names. */
   public static long checksum(Map<String, HostTensor> tensors) {
     CRC32C crc = new CRC32C();

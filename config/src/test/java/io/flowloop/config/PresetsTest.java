@@ -44,7 +44,7 @@ class PresetsTest {
     assertThat(resolved.settings())
         .contains(
             new Setting("model.imageWidth", "96", "preset glyph"),
-            new Setting("update.lora.rank", "16", "preset glyph-lora"),
+            new Setting("update.lora.rank", "32", "preset glyph-lora"),
             new Setting("rollout.n", "16", "reference"));
   }
 
@@ -88,7 +88,7 @@ class PresetsTest {
     assertThat(resolved.settings())
         .contains(
             new Setting("model.imageWidth", "96", "preset glyph"),
-            new Setting("update.lora.alpha", "32.0", "preset glyph-lora"),
+            new Setting("update.lora.alpha", "64.0", "preset glyph-lora"),
             new Setting("update.lora.rank", "4", "preset mine"));
   }
 

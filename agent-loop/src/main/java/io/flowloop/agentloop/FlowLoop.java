@@ -5,6 +5,7 @@ import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.KnownNames;
 import io.flowloop.config.PromptFile;
 import io.flowloop.config.Purpose;
+import io.flowloop.config.ResolvedConfig;
 import io.flowloop.engine.Policy;
 import io.flowloop.engine.PolicyWeights;
 import io.flowloop.reward.Advantages;
@@ -56,6 +57,7 @@ public final class FlowLoop implements AutoCloseable {
   private final FlowLoopConfig config;
   private final KnownNames names;
   private final List<Tracker> trackers;
+  private final ResolvedConfig settings;
   private final Map<String, String> environment;
   private final Consumer<String> warnings;
   private final Advantages advantages;
@@ -74,6 +76,7 @@ public final class FlowLoop implements AutoCloseable {
     this.config = parts.in(builder.config);
     this.names = parts.names(config);
     this.trackers = List.copyOf(builder.trackers);
+    this.settings = builder.settings.orElseGet(() -> ResolvedConfig.of(config));
     this.environment = builder.environment;
     this.warnings = builder.warnings;
     this.advantages = Advantages.of(config.advantage(), rewards.weights());
@@ -238,6 +241,7 @@ public final class FlowLoop implements AutoCloseable {
         heldOut,
         this::advantages,
         new TrackerGroup(told, warnings),
+        settings.render(),
         environment,
         stop,
         warnings);
@@ -299,6 +303,7 @@ public final class FlowLoop implements AutoCloseable {
     private final FlowLoopConfig config;
     private final OwnParts parts = new OwnParts();
     private final List<Tracker> trackers = new ArrayList<>();
+    private Optional<ResolvedConfig> settings = Optional.empty();
     private Map<String, String> environment = Map.of();
     private Consumer<String> warnings = warning -> LOG.warn("{}", warning);
 
@@ -313,10 +318,7 @@ public final class FlowLoop implements AutoCloseable {
      * @throws IllegalArgumentException if it was added before
      */
     public Builder rewardFunction(RewardFunction function, double weight) {
-      if (parts.rewardFunctions.putIfAbsent(function, weight) != null) {
-        throw new IllegalArgumentException(
-            "reward function %s: added twice (expected: once)".formatted(function.name()));
-      }
+      parts.add(function, weight);
       return this;
     }
 
@@ -371,9 +373,10 @@ public final class FlowLoop implements AutoCloseable {
       return this;
     }
 
-    /** What trackers are told of the machine, by name. */
-    public Builder environment(Map<String, String> facts) {
-      this.environment = new LinkedHashMap<>(facts);
+    /** What trackers are told of the settings, in place of their values alone, and the machine. */
+    public Builder description(ResolvedConfig settings, Map<String, String> environment) {
+      this.settings = Optional.of(settings);
+      this.environment = new LinkedHashMap<>(environment);
       return this;
     }
 

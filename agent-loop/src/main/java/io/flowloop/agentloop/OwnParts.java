@@ -20,13 +20,25 @@ import java.util.function.Consumer;
 /** The parts of a {@link FlowLoop} that a program brings, and what the settings are with them. */
 final class OwnParts {
 
-  final Map<RewardFunction, Double> rewardFunctions = new LinkedHashMap<>();
+  private final Map<RewardFunction, Double> rewardFunctions = new LinkedHashMap<>();
   boolean ownRewardsOnly;
   Optional<AgentLoop> agentLoop = Optional.empty();
   Optional<EngineFactory> engines = Optional.empty();
   Optional<LearnerFactory> learner = Optional.empty();
   Optional<Policy.Factory> policy = Optional.empty();
   Optional<Consumer<String>> promptCheck = Optional.empty();
+
+  /**
+   * Adds a reward function.
+   *
+   * @throws IllegalArgumentException if it was added before
+   */
+  void add(RewardFunction function, double weight) {
+    if (rewardFunctions.putIfAbsent(function, weight) != null) {
+      throw new IllegalArgumentException(
+          "reward function %s: added twice (expected: once)".formatted(function.name()));
+    }
+  }
 
   /** Those added and, unless they are left out, those of the settings. */
   RewardFunctions rewards(RewardConfig settings) {

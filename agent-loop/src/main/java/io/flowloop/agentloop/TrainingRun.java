@@ -1,7 +1,6 @@
 package io.flowloop.agentloop;
 
 import io.flowloop.config.FlowLoopConfig;
-import io.flowloop.config.ResolvedConfig;
 import io.flowloop.rollout.DroppedGroup;
 import io.flowloop.rollout.PolicySnapshot;
 import io.flowloop.rollout.RolloutBatch;
@@ -34,6 +33,7 @@ final class TrainingRun {
    *
    * @param prompts what is trained on
    * @param heldOut prompts to validate with
+   * @param settings the settings as the trackers are told them
    * @param environment what it runs on, for the trackers
    * @param stop completed by whoever wants the run to stop
    * @param warnings told what goes wrong without ending the run
@@ -45,6 +45,7 @@ final class TrainingRun {
       List<String> heldOut,
       AdvantageEstimator advantages,
       TrackerGroup trackers,
+      String settings,
       Map<String, String> environment,
       CompletableFuture<Void> stop,
       Consumer<String> warnings) {}
@@ -135,7 +136,7 @@ final class TrainingRun {
             config.trainer().dir(),
             place.step(),
             config.trainer().steps(),
-            ResolvedConfig.of(config).render(),
+            means.settings(),
             means.environment()));
     if (from.isEmpty()) {
       place = validated(place, trackers, writer);

@@ -92,7 +92,7 @@ final class TrainCommand implements Callable<Integer> {
       return 0;
     }
     OutputFolders.open("trainer.dir", config.trainer().dir());
-    train(config, checkpoint);
+    train(resolved, checkpoint);
     return 0;
   }
 
@@ -144,14 +144,15 @@ final class TrainCommand implements Callable<Integer> {
     return newest;
   }
 
-  private void train(FlowLoopConfig config, Optional<Path> checkpoint) {
+  private void train(ResolvedConfig resolved, Optional<Path> checkpoint) {
+    FlowLoopConfig config = resolved.config();
     stop.listen();
     TrainProgress progress = new TrainProgress(terminal);
     try (FlowLoop loop =
         FlowLoop.builder(config)
             .tracker(progress)
             .warnings(progress::say)
-            .environment(Machine.facts(config.model()))
+            .description(resolved, Machine.facts(config.model()))
             .build()) {
       stop.onRequest(loop::stop);
       report(
@@ -166,7 +167,7 @@ final class TrainCommand implements Callable<Integer> {
         """
         %s after %d steps, %s
         validation  %s
-        files       %s: report.html, metrics.jsonl, checkpoints, best
+        output      %s
         """
             .formatted(
                 summary.stopped() ? "stopped" : "done",

@@ -41,9 +41,9 @@ class ReferenceTest {
         .isEqualTo(
             new FlowLoopConfig(
                 new DataConfig("classpath:glyph/train.txt", "classpath:glyph/heldout.txt", 8, 0),
-                new ModelConfig("glyph", Optional.empty(), new Device.Auto(), 0, 32, 96),
+                new ModelConfig("glyph", Optional.empty(), new Device.Auto(), 1, 32, 96),
                 new RolloutConfig(
-                    16, true, 42, 1, 2, 64, Duration.ofMinutes(5), "diffusionSingleTurn"),
+                    16, true, 42, 2, 2, 64, Duration.ofMinutes(5), "diffusionSingleTurn"),
                 new SamplerConfig(
                     10,
                     1.0,
@@ -69,7 +69,7 @@ class ReferenceTest {
                     new LoraConfig(0, 64, List.of("to_qkv", "to_out", "mlp.0", "mlp.2")),
                     new EmaConfig(0.98, 1)),
                 new TrainerConfig(
-                    150,
+                    120,
                     20,
                     10,
                     3,

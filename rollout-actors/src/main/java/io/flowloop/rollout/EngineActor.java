@@ -74,7 +74,7 @@ final class EngineActor extends AbstractMatchingBehavior<EngineActor.Command> {
         context.spawn(
             EngineRunner.create(index, factory, interruption, context.getSelf()),
             "runner",
-            EngineRunner.DISPATCHER);
+            EngineRunner.dispatcher(index));
     context.spawn(AtStop.create(interruption::stop), "at-stop");
   }
 

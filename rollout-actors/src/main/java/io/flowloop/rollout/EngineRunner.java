@@ -27,9 +27,17 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
  */
 final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Order> {
 
-  /** One thread for each runner, never given up; see reference.conf. */
-  static final DispatcherSelector DISPATCHER =
+  /** The thread of the first engine, and of a learner beside it; see reference.conf. */
+  static final DispatcherSelector FIRST =
+      DispatcherSelector.fromConfig("flowloop.first-engine-dispatcher");
+
+  private static final DispatcherSelector FURTHER =
       DispatcherSelector.fromConfig("flowloop.engine-dispatcher");
+
+  /** One thread for each engine. */
+  static DispatcherSelector dispatcher(int index) {
+    return index == 0 ? FIRST : FURTHER;
+  }
 
   /**
    * A runner of a new engine.

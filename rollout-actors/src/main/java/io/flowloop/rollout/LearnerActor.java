@@ -78,7 +78,7 @@ public final class LearnerActor extends AbstractMatchingBehavior<LearnerActor.Co
 
   private LearnerActor(ActorContext<Command> context, LearnerFactory factory) {
     super(context);
-    runner = context.spawn(LearnerRunner.create(factory), "runner", LearnerRunner.DISPATCHER);
+    runner = context.spawn(LearnerRunner.create(factory), "runner", EngineRunner.FIRST);
     context.watch(runner);
     context.spawn(AtStop.create(() -> stopping.set(true)), "at-stop");
   }

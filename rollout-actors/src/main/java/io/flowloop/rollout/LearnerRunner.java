@@ -7,7 +7,6 @@ import io.flowloop.engine.UpdateMetrics;
 import java.util.concurrent.CancellationException;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
-import org.apache.pekko.actor.typed.DispatcherSelector;
 import org.apache.pekko.actor.typed.PostStop;
 import org.apache.pekko.actor.typed.PreRestart;
 import org.apache.pekko.actor.typed.Signal;
@@ -23,10 +22,6 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
  * learner cannot be created; every order fails then.
  */
 final class LearnerRunner extends AbstractMatchingBehavior<LearnerActor.Command> {
-
-  /** One thread, never given up; see reference.conf. */
-  static final DispatcherSelector DISPATCHER =
-      DispatcherSelector.fromConfig("flowloop.learner-dispatcher");
 
   static Behavior<LearnerActor.Command> create(LearnerFactory factory) {
     return Behaviors.setup(

@@ -51,8 +51,10 @@ class RolloutBenchmark {
 
   private record Way(String name, DoubleSupplier imagesPerSecond) {}
 
-  private final FlowLoopConfig on = config("rollout.enableBatchedDiffusion=true", "rollout.engines=1", "model.threads=0");
-  private final FlowLoopConfig off = config("rollout.enableBatchedDiffusion=false", "rollout.engines=1", "model.threads=0");
+  private final FlowLoopConfig on =
+      config("rollout.enableBatchedDiffusion=true", "rollout.engines=1", "model.threads=0");
+  private final FlowLoopConfig off =
+      config("rollout.enableBatchedDiffusion=false", "rollout.engines=1", "model.threads=0");
   private final List<String> prompts = prompts(on);
 
   @Test

@@ -70,6 +70,7 @@ final class TinyLoop {
                 "model.weights=" + weights(),
                 "model.device=cpu",
                 "model.threads=1",
+                "rollout.engines=1",
                 "model.imageHeight=16",
                 "model.imageWidth=24",
                 "rollout.n=" + N,

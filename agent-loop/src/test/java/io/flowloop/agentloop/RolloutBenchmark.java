@@ -223,8 +223,18 @@ class RolloutBenchmark {
         GlyphPipeline.load(config.model()), config.rollout().maxRowsPerForward());
   }
 
-  private static FlowLoopConfig config(String... settings) {
-    return ConfigLoader.load(ConfigSources.of(settings), FlowLoop.knownNames()).config();
+  /** With what the first figures were measured with, so that later ones compare. */
+  private static FlowLoopConfig config(String flag) {
+    return ConfigLoader.load(
+            ConfigSources.of(
+                flag,
+                "rollout.engines=1",
+                "model.threads=0",
+                "sampler.noiseLevel=0.7",
+                "sampler.sdeWindowSize=null",
+                "sampler.sdeWindowRange=null"),
+            FlowLoop.knownNames())
+        .config();
   }
 
   private static List<String> prompts(FlowLoopConfig config) {

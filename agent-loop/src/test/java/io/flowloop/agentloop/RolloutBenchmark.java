@@ -51,10 +51,8 @@ class RolloutBenchmark {
 
   private record Way(String name, DoubleSupplier imagesPerSecond) {}
 
-  private final FlowLoopConfig on =
-      config("rollout.enableBatchedDiffusion=true", "rollout.engines=1", "model.threads=0");
-  private final FlowLoopConfig off =
-      config("rollout.enableBatchedDiffusion=false", "rollout.engines=1", "model.threads=0");
+  private final FlowLoopConfig on = config("rollout.enableBatchedDiffusion=true");
+  private final FlowLoopConfig off = config("rollout.enableBatchedDiffusion=false");
   private final List<String> prompts = prompts(on);
 
   @Test

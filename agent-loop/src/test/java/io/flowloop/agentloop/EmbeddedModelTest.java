@@ -17,7 +17,15 @@ class EmbeddedModelTest {
   @Test
   void run_heldOutPrompts_areReadInPart() throws IOException {
     FlowLoopConfig config =
-        ConfigLoader.load(ConfigSources.of("rollout.n=4"), FlowLoop.knownNames()).config();
+        ConfigLoader.load(
+                // The sampler that the shipped weights were judged with.
+                ConfigSources.of(
+                    "rollout.n=4",
+                    "sampler.noiseLevel=0.7",
+                    "sampler.sdeWindowSize=null",
+                    "sampler.sdeWindowRange=null"),
+                FlowLoop.knownNames())
+            .config();
     List<String> heldOut = PromptFile.read("classpath:glyph/heldout.txt").prompts().subList(0, 32);
     try (RolloutRunner runner =
         RolloutRunner.start(

@@ -27,11 +27,12 @@ final class StepMetrics {
    */
   static SequencedMap<String, Double> of(TrainedStep step, int engines, Duration elapsed) {
     StepMetrics metrics = new StepMetrics();
-    metrics.addRewards(RolloutSummary.of(step.batch()), step.batch().samples());
+    RolloutSummary summary = RolloutSummary.of(step.batch());
+    metrics.addRewards(summary, step.batch().samples());
     metrics.addAdvantages(step.advantages());
     metrics.addUpdate(step.metrics());
     metrics.values.put("policy/version", (double) step.policy().version());
-    metrics.addRollout(RolloutSummary.of(step.batch()));
+    metrics.addRollout(summary);
     metrics.addTimes(step, engines, elapsed);
     return metrics.values;
   }

@@ -15,8 +15,8 @@ import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 
 /**
- * The actor that owns a {@link Learner} and its thread: creates it, has it learn and closes it
- * there, one order after the other.
+ * The actor that owns a {@link Learner}: creates it, has it learn and closes it on the thread of
+ * the first engine, one order after the other.
  *
  * <p>An exception is the order's failure. An {@link Error} is the learner's end, as it is when the
  * learner cannot be created; every order fails then.

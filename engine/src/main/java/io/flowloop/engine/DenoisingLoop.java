@@ -31,6 +31,8 @@ final class DenoisingLoop {
     List<float[]> logProbs = new ArrayList<>();
     try (TensorScope _ = new TensorScope()) {
       NDArray text = guidance.rowsOfText(conditioning, seeds.size());
+      List<NDArray> levels =
+          pipeline.denoiser().conditioning(pipeline.manager().create(scheduler.stepSigmas()));
       NDArray x = initialLatents(seeds);
       for (int i = 0; i < sampling.numInferenceSteps(); i++) {
         if (Thread.interrupted()) {
@@ -39,7 +41,9 @@ final class DenoisingLoop {
                   .formatted(i, sampling.numInferenceSteps()));
         }
         try (TensorScope step = new TensorScope()) {
-          NDArray v = velocity(x, sigmas[i], text, guidance);
+          NDArray v =
+              guidance.guided(
+                  pipeline.denoiser().velocity(guidance.rowsOfLatents(x), levels.get(i), text));
           if (window.contains(i)) {
             states.add(x.toFloatArray());
             FlowMatchSdeScheduler.Step taken =
@@ -56,11 +60,6 @@ final class DenoisingLoop {
       }
       return Unpack.trajectories(seeds.size(), sigmas, window, states, logProbs, x.toFloatArray());
     }
-  }
-
-  private NDArray velocity(NDArray x, float sigma, NDArray text, Guidance guidance) {
-    NDArray sigmas = pipeline.manager().create(new float[] {sigma});
-    return guidance.guided(pipeline.denoiser().velocity(guidance.rowsOfLatents(x), sigmas, text));
   }
 
   private NDArray initialLatents(List<RowSeed> seeds) {

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import io.flowloop.config.SdeType;
+import java.util.Arrays;
 
 /**
  * One reverse step of a rectified flow, stochastic or not, and the log-prob of a stochastic one.
@@ -110,9 +111,9 @@ public final class FlowMatchSdeScheduler {
     return new Step(after, mean, kernels.one("log_prob", after, mean, c));
   }
 
-  /** σ_i. */
-  float sigma(int i) {
-    return sigmas[i];
+  /** The T noise levels that the steps begin at. */
+  float[] stepSigmas() {
+    return Arrays.copyOf(sigmas, sigmas.length - 1);
   }
 
   /** How far σ falls at step {@code i}: −dt. */

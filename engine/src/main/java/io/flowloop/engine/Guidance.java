@@ -33,8 +33,9 @@ record Guidance(Pipeline pipeline, double scale) {
 
   /** The text of each row of a forward. */
   NDArray rowsOfText(Conditioning conditioning, int k) {
-    NDArray prompt = repeat(conditioning.prompt(), k);
-    return isOn() ? repeat(conditioning.negative(), k).concat(prompt) : prompt;
+    return isOn()
+        ? repeat(conditioning.negative(), k).concat(repeat(conditioning.prompt(), k))
+        : conditioning.prompt();
   }
 
   /** The latents of each row of a forward, from (k, S, C). */

@@ -3,6 +3,7 @@ package io.flowloop.engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValueUtils;
@@ -12,41 +13,117 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * The compiled methods of {@code kernels.py}: everything that is computed on a device.
+ * The compiled methods of {@code kernels.py}: everything that is computed on a device. What is done
+ * in another way on CPUs with oneDNN than elsewhere has a file of its own for either.
  *
  * <p>Weights are arguments, so that one compiled module serves every model and every policy. The
  * tensors of a result belong to the innermost open {@link TensorScope}.
  */
 public final class Kernels implements AutoCloseable {
 
+  private static final Logger LOG = LoggerFactory.getLogger(Kernels.class);
+
   private static final String CLASS_NAME = "Kernels";
   private static final String SOURCE = "kernels.py";
+  private static final String ONEDNN = "kernels_onednn.py";
+  private static final String PLAIN = "kernels_plain.py";
+
+  /** Rows and width of a product that oneDNN must compute to the same bits in both its forms. */
+  private static final Shape PROBE = new Shape(128, 512);
+
+  /** The numbers that libtorch has for the kernels of its attention. */
+  private static final Map<Integer, String> ATTENTION =
+      Map.of(
+          -1, "matrix products",
+          0, "libtorch math",
+          1, "libtorch flash",
+          2, "libtorch memory-efficient",
+          3, "libtorch cuDNN");
 
   private final PtNDManager manager;
   private final PtSymbolBlock module;
+  private final String dense;
   private final Map<String, NDArray> markers = new HashMap<>();
 
-  private Kernels(PtNDManager manager, PtSymbolBlock module) {
+  private Kernels(PtNDManager manager, PtSymbolBlock module, String dense) {
     this.manager = manager;
     this.module = module;
+    this.dense = dense;
   }
 
   /** Compiles the kernels for the device of {@code manager}. */
   static Kernels load(PtNDManager manager) {
     // Otherwise every new batch size is profiled and specialised anew, which freezes for seconds.
     JniUtils.setGraphExecutorOptimize(false);
-    byte[] archive = TorchScriptArchive.of(CLASS_NAME, source());
+    return (manager.getDevice().isGpu() ? Optional.<Kernels>empty() : onednn(manager))
+        .orElseGet(() -> compile(manager, PLAIN, "libtorch"));
+  }
+
+  /** The kernels with oneDNN, where this libtorch has it and it computes what it records. */
+  private static Optional<Kernels> onednn(PtNDManager manager) {
+    try {
+      Kernels kernels = compile(manager, ONEDNN, "oneDNN");
+      if (kernels.recordsWhatItComputes()) {
+        return Optional.of(kernels);
+      }
+      kernels.close();
+    } catch (ai.djl.engine.EngineException e) {
+      LOG.debug("this libtorch has no oneDNN", e);
+    }
+    return Optional.empty();
+  }
+
+  private static Kernels compile(PtNDManager manager, String leaves, String dense) {
+    byte[] archive = TorchScriptArchive.of(CLASS_NAME, source(SOURCE) + source(leaves));
     try {
       return new Kernels(
-          manager, JniUtils.loadModule(manager, new ByteArrayInputStream(archive), true, false));
+          manager,
+          JniUtils.loadModule(manager, new ByteArrayInputStream(archive), true, false),
+          dense);
     } catch (IOException e) {
       throw new UncheckedIOException("reading from memory failed", e);
+    }
+  }
+
+  /** Whether a dense layer has the same bits recorded as not: ratios of fresh data rely on it. */
+  private boolean recordsWhatItComputes() {
+    try (TensorScope _ = new TensorScope()) {
+      float[] values = Noise.normals(0, Noise.Use.WEIGHTS, 0, Math.toIntExact(PROBE.size()));
+      NDArray x = manager.create(values, PROBE);
+      NDArray bias = manager.create(Arrays.copyOf(values, (int) PROBE.get(0)));
+      Supplier<NDArray> product = () -> one("linear", x, x, bias);
+      return Arrays.equals(
+          Gradients.recorded(product).toFloatArray(), Gradients.unrecorded(product).toFloatArray());
+    }
+  }
+
+  /**
+   * The library that computes dense layers: {@code oneDNN}, or {@code libtorch} by its own choice.
+   */
+  public String dense() {
+    return dense;
+  }
+
+  /**
+   * The kernel that attends over some tokens.
+   *
+   * @param shape of the queries: (k, heads, tokens, width of a head)
+   */
+  public String attention(Shape shape) {
+    try (TensorScope _ = new TensorScope()) {
+      int choice = (int) one("attention_kernel", manager.zeros(shape)).getLong();
+      return ATTENTION.getOrDefault(choice, "libtorch " + choice);
     }
   }
 
@@ -100,14 +177,14 @@ public final class Kernels implements AutoCloseable {
     return marker;
   }
 
-  private static String source() {
-    try (InputStream in = Kernels.class.getResourceAsStream(SOURCE)) {
+  private static String source(String file) {
+    try (InputStream in = Kernels.class.getResourceAsStream(file)) {
       if (in == null) {
-        throw new EngineException(SOURCE + ": not on the classpath; the jar is incomplete");
+        throw new EngineException(file + ": not on the classpath; the jar is incomplete");
       }
       return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {
-      throw new UncheckedIOException(SOURCE + ": cannot be read", e);
+      throw new UncheckedIOException(file + ": cannot be read", e);
     }
   }
 

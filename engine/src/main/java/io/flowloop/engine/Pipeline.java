@@ -2,6 +2,7 @@ package io.flowloop.engine;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.function.Consumer;
@@ -38,18 +39,32 @@ public interface Pipeline extends AutoCloseable {
   interface Denoiser {
 
     /**
+     * What the network derives from the noise levels alone, for all steps of a walk at once.
+     *
+     * @param sigmas (T), the noise levels of the steps
+     * @return one tensor a step
+     */
+    List<NDArray> conditioning(NDArray sigmas);
+
+    /**
      * The velocity v = ε − x_0.
      *
      * @param latents (k, S, C) in packed layout
-     * @param sigmas (1), the noise level of all rows, or (k)
-     * @param text (k, L, D)
+     * @param conditioning a step's of {@link #conditioning}, for all rows
+     * @param text (k, L, D), or (1, L, D) for rows of one prompt
      * @return (k, S, C)
      */
-    NDArray velocity(NDArray latents, NDArray sigmas, NDArray text);
+    NDArray velocity(NDArray latents, NDArray conditioning, NDArray text);
 
-    /** {@link #velocity}, recorded for a backward. */
-    default Recording recorded(NDArray latents, NDArray sigmas, NDArray text) {
-      NDArray velocity = Gradients.recorded(() -> velocity(latents, sigmas, text));
+    /**
+     * {@link #velocity}, recorded for a backward.
+     *
+     * @param sigmas (T), the noise levels of a walk
+     * @param step the one that {@code latents} have
+     */
+    default Recording recorded(NDArray latents, NDArray sigmas, int step, NDArray text) {
+      NDArray velocity =
+          Gradients.recorded(() -> velocity(latents, conditioning(sigmas).get(step), text));
       return new Recording(velocity, gradient -> Gradients.backward(velocity, gradient));
     }
 
@@ -57,7 +72,7 @@ public interface Pipeline extends AutoCloseable {
      * {@link #recorded}, to the same bits, but only what stands between blocks is kept: backward
      * computes each block again, for less memory and about a third more time.
      */
-    Recording checkpointed(NDArray latents, NDArray sigmas, NDArray text);
+    Recording checkpointed(NDArray latents, NDArray sigmas, int step, NDArray text);
 
     /**
      * A velocity and the way back from it. Belongs to the scope that it was made in.
@@ -103,6 +118,9 @@ public interface Pipeline extends AutoCloseable {
 
   /** Where new tensors are made. */
   NDManager manager();
+
+  /** The attention kernel of a forward of k {@code rows}, in words, for reports. */
+  String attentionKernel(int rows);
 
   /** The device in words, for messages. */
   String device();

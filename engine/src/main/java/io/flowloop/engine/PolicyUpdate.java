@@ -195,7 +195,7 @@ final class PolicyUpdate {
     private final NDArray before;
     private final NDArray after;
     private final NDArray latents;
-    private final NDArray sigma;
+    private final NDArray sigmas;
     private final NDArray text;
 
     Inputs(LearnedRows rows, int w, FlowMatchSdeScheduler scheduler) {
@@ -205,7 +205,7 @@ final class PolicyUpdate {
       this.before = states(rows.latents(w));
       this.after = states(rows.latents(w + 1));
       this.latents = guidance.rowsOfLatents(before);
-      this.sigma = create(new float[] {scheduler.sigma(step())});
+      this.sigmas = create(scheduler.stepSigmas());
       this.text = guidance.rowsOfText(guidance.conditioning(prompts(rows)), rows.size());
     }
 
@@ -222,13 +222,13 @@ final class PolicyUpdate {
     }
 
     NDArray velocity(Pipeline.Denoiser denoiser) {
-      return denoiser.velocity(latents, sigma, text);
+      return denoiser.velocity(latents, denoiser.conditioning(sigmas).get(step()), text);
     }
 
     Pipeline.Denoiser.Recording recorded() {
       return config.activationCheckpointing()
-          ? policy.denoiser().checkpointed(latents, sigma, text)
-          : policy.denoiser().recorded(latents, sigma, text);
+          ? policy.denoiser().checkpointed(latents, sigmas, step(), text)
+          : policy.denoiser().recorded(latents, sigmas, step(), text);
     }
 
     FlowMatchSdeScheduler.Step taken(NDArray velocity) {

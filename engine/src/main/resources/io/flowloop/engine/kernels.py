@@ -3,56 +3,104 @@ class Kernels(Module):
   __buffers__ = []
   training : bool
 
-  def modulate(self: __torch__.Kernels, x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    normed = torch.layer_norm(x, [torch.size(x, -1)], None, None, 9.9999999999999995e-07)
-    return torch.addcmul(shift, normed, torch.add(scale, 1))
-
-  def heads(self: __torch__.Kernels, x: Tensor, width: int) -> Tensor:
-    split = torch.view(x, [torch.size(x, 0), torch.size(x, 1), -1, width])
-    return split
-
-  def stream_mlp(self: __torch__.Kernels, x: Tensor, attended: Tensor, mod: List[Tensor], w: List[Tensor]) -> Tensor:
-    mixed = torch.addcmul(x, mod[2], torch.linear(attended, w[6], w[7]))
-    hidden = torch.linear((self).modulate(mixed, mod[3], mod[4], ), w[8], w[9])
-    return torch.addcmul(mixed, mod[5], torch.linear(torch.gelu(hidden, approximate="tanh"), w[10], w[11]))
-
-  def stream_modulation(self: __torch__.Kernels, conditioning: Tensor, w: List[Tensor]) -> List[Tensor]:
-    return torch.chunk(torch.unsqueeze(torch.linear(conditioning, w[0], w[1]), 1), 6, -1)
-
-  def mmdit_block(self: __torch__.Kernels, image: Tensor, text: Tensor, conditioning: Tensor, iw: List[Tensor], tw: List[Tensor]) -> Tuple[Tensor, Tensor]:
-    shared = torch.view(conditioning, [-1, torch.size(conditioning, 1)])
-    imod = (self).stream_modulation(shared, iw, )
-    tmod = (self).stream_modulation(shared, tw, )
-    iqkv = torch.chunk(torch.linear((self).modulate(image, imod[0], imod[1], ), iw[2], iw[3]), 3, -1)
-    tqkv = torch.chunk(torch.linear((self).modulate(text, tmod[0], tmod[1], ), tw[2], tw[3]), 3, -1)
-    width = torch.size(iw[4], 0)
-    iq = torch.rms_norm((self).heads(iqkv[0], width, ), [width], iw[4], 9.9999999999999995e-07)
-    ik = torch.rms_norm((self).heads(iqkv[1], width, ), [width], iw[5], 9.9999999999999995e-07)
-    tq = torch.rms_norm((self).heads(tqkv[0], width, ), [width], tw[4], 9.9999999999999995e-07)
-    tk = torch.rms_norm((self).heads(tqkv[1], width, ), [width], tw[5], 9.9999999999999995e-07)
-    q = torch.transpose(torch.cat([tq, iq], 1), 1, 2)
-    k = torch.transpose(torch.cat([tk, ik], 1), 1, 2)
-    v = torch.transpose(torch.cat([(self).heads(tqkv[2], width, ), (self).heads(iqkv[2], width, )], 1), 1, 2)
-    attended = torch.flatten(torch.transpose(torch.scaled_dot_product_attention(q, k, v), 1, 2), 2)
-    tokens = torch.size(text, 1)
-    tattended = torch.narrow(attended, 1, 0, tokens)
-    iattended = torch.narrow(attended, 1, tokens, torch.size(image, 1))
-    return ((self).stream_mlp(image, iattended, imod, iw, ), (self).stream_mlp(text, tattended, tmod, tw, ))
-
   def time_embedding(self: __torch__.Kernels, sigmas: Tensor, frequencies: Tensor, w: List[Tensor]) -> Tensor:
     angles = torch.mul(torch.unsqueeze(torch.mul(sigmas, 1000), 1), frequencies)
-    hidden = torch.silu(torch.linear(torch.cat([torch.cos(angles), torch.sin(angles)], -1), w[0], w[1]))
-    return torch.silu(torch.linear(hidden, w[2], w[3]))
+    hidden = torch.silu((self).linear(torch.cat([torch.cos(angles), torch.sin(angles)], -1), w[0], w[1], ))
+    return torch.silu((self).linear(hidden, w[2], w[3], ))
+
+  def modulation(self: __torch__.Kernels, sigmas: Tensor, frequencies: Tensor, time: List[Tensor], w: List[Tensor]) -> Tensor:
+    conditioning = (self).time_embedding(sigmas, frequencies, time, )
+    parts = annotate(List[Tensor], [])
+    for i in range(torch.floordiv(torch.len(w), 2)):
+      at = torch.mul(i, 2)
+      _0 = torch.append(parts, (self).linear(conditioning, w[at], w[torch.add(at, 1)], ))
+    return torch.cat(parts, 1)
+
+  def rows(self: __torch__.Kernels, x: Tensor) -> List[Tensor]:
+    return torch.split(x, 1, 0)
+
+  def blocks_modulation(self: __torch__.Kernels, modulation: Tensor, positions: Tensor) -> List[Tensor]:
+    return torch.split(modulation, torch.mul(torch.size(positions, -1), 12), 1)
+
+  def modulate(self: __torch__.Kernels, x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    width = torch.size(x, -1)
+    factor = torch.add(scale, 1)
+    if torch.eq(torch.numel(factor), width):
+      modulated = torch.layer_norm(x, [width], torch.view(factor, [width]), torch.view(shift, [width]), 9.9999999999999995e-07)
+    else:
+      modulated = torch.addcmul(shift, torch.layer_norm(x, [width], None, None, 9.9999999999999995e-07), factor)
+    return modulated
+
+  def heads(self: __torch__.Kernels, qkv: Tensor, width: int) -> Tensor:
+    split = torch.view(qkv, [torch.size(qkv, 0), torch.size(qkv, 1), 3, -1, width])
+    return torch.permute(split, [2, 0, 3, 1, 4])
+
+  def head_scale(self: __torch__.Kernels, tokens: int, w: List[Tensor]) -> Tensor:
+    width = torch.size(w[2], 0)
+    scale = torch.stack([torch.mul(w[2], torch.pow(width, -0.5)), w[3]])
+    return torch.expand(torch.view(scale, [2, 1, 1, 1, width]), [-1, -1, -1, tokens, -1])
+
+  def joint_attention(self: __torch__.Kernels, image: Tensor, text: Tensor, mod: List[Tensor], iw: List[Tensor], tw: List[Tensor]) -> Tensor:
+    iqkv = (self).linear((self).modulate(image, mod[0], mod[1], ), iw[0], iw[1], )
+    tqkv = (self).linear((self).modulate(text, mod[6], mod[7], ), tw[0], tw[1], )
+    width = torch.size(iw[2], 0)
+    theads = torch.expand((self).heads(tqkv, width, ), [-1, torch.size(image, 0), -1, -1, -1])
+    qkv = torch.cat([theads, (self).heads(iqkv, width, )], 3)
+    qk = torch.narrow(qkv, 0, 0, 2)
+    root = torch.rsqrt(torch.add(torch.mean(torch.square(qk), [-1], True), 9.9999999999999995e-07))
+    scale = torch.cat([(self).head_scale(torch.size(text, 1), tw, ), (self).head_scale(torch.size(image, 1), iw, )], 3)
+    normed = torch.unbind(torch.mul(torch.mul(qk, root), scale), 0)
+    return (self).attention(normed[0], normed[1], torch.select(qkv, 0, 2), )
+
+  def merged(self: __torch__.Kernels, attended: Tensor, start: int, tokens: int) -> Tensor:
+    return torch.flatten(torch.transpose(torch.narrow(attended, 2, start, tokens), 1, 2), 2)
+
+  def stream_mlp(self: __torch__.Kernels, x: Tensor, attended: Tensor, mod: List[Tensor], w: List[Tensor]) -> Tensor:
+    mixed = torch.addcmul(x, mod[0], (self).linear(attended, w[4], w[5], ))
+    hidden = (self).linear((self).modulate(mixed, mod[1], mod[2], ), w[6], w[7], )
+    return torch.addcmul(mixed, mod[3], (self).linear((self).gelu(hidden, ), w[8], w[9], ))
+
+  def block_modulation(self: __torch__.Kernels, modulation: Tensor, image: Tensor) -> List[Tensor]:
+    return torch.unbind(torch.view(modulation, [-1, 12, 1, torch.size(image, -1)]), 1)
+
+  def mmdit_block(self: __torch__.Kernels, image: Tensor, text: Tensor, modulation: Tensor, iw: List[Tensor], tw: List[Tensor]) -> Tuple[Tensor, Tensor]:
+    mod = (self).block_modulation(modulation, image, )
+    attended = (self).joint_attention(image, text, mod, iw, tw, )
+    tokens = torch.size(text, 1)
+    iattended = (self).merged(attended, tokens, torch.size(image, 1), )
+    tattended = (self).merged(attended, 0, tokens, )
+    return ((self).stream_mlp(image, iattended, mod[2:6], iw, ), (self).stream_mlp(text, tattended, mod[8:12], tw, ))
+
+  def last_mmdit_block(self: __torch__.Kernels, image: Tensor, text: Tensor, modulation: Tensor, iw: List[Tensor], tw: List[Tensor]) -> Tensor:
+    mod = (self).block_modulation(modulation, image, )
+    attended = (self).joint_attention(image, text, mod, iw, tw, )
+    return (self).stream_mlp(image, (self).merged(attended, torch.size(text, 1), torch.size(image, 1), ), mod[2:6], iw, )
 
   def image_embedding(self: __torch__.Kernels, latents: Tensor, positions: Tensor, w: List[Tensor]) -> Tensor:
-    return torch.add(torch.linear(latents, w[0], w[1]), positions)
+    return torch.add((self).linear(latents, w[0], w[1], ), positions)
 
   def text_embedding(self: __torch__.Kernels, ids: Tensor, w: List[Tensor]) -> Tensor:
     return torch.add(torch.embedding(w[0], ids), w[1])
 
-  def output_velocity(self: __torch__.Kernels, image: Tensor, conditioning: Tensor, w: List[Tensor]) -> Tensor:
-    mod = torch.chunk(torch.unsqueeze(torch.linear(conditioning, w[0], w[1]), 1), 2, -1)
-    return torch.linear((self).modulate(image, mod[0], mod[1], ), w[2], w[3])
+  def output_velocity(self: __torch__.Kernels, image: Tensor, modulation: Tensor, w: List[Tensor]) -> Tensor:
+    mod = torch.chunk(torch.unsqueeze(modulation, 1), 2, -1)
+    return (self).linear((self).modulate(image, mod[0], mod[1], ), w[0], w[1], )
+
+  def mmdit_velocity(self: __torch__.Kernels, latents: Tensor, text: Tensor, modulation: Tensor, positions: Tensor, image_embed: List[Tensor], blocks: List[Tensor], output: List[Tensor]) -> Tensor:
+    mod = (self).blocks_modulation(modulation, positions, )
+    last = torch.sub(torch.len(mod), 2)
+    image = (self).image_embedding(latents, positions, image_embed, )
+    words = text
+    for i in range(last):
+      at = torch.mul(i, 20)
+      middle = torch.add(at, 10)
+      image0, words0, = (self).mmdit_block(image, words, mod[i], blocks[at:middle], blocks[middle:torch.add(at, 20)], )
+      image = image0
+      words = words0
+    at = torch.mul(last, 20)
+    middle = torch.add(at, 10)
+    final = (self).last_mmdit_block(image, words, mod[last], blocks[at:middle], blocks[middle:torch.add(at, 20)], )
+    return (self).output_velocity(final, mod[-1], output, )
 
   def guide(self: __torch__.Kernels, velocity: Tensor, scale: Tensor) -> Tensor:
     parts = torch.chunk(velocity, 2, 0)

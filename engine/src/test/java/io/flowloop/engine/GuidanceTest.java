@@ -51,6 +51,7 @@ class GuidanceTest {
               .recorded(
                   guidance.rowsOfLatents(pipeline.manager().create(LATENTS, shape)),
                   pipeline.manager().create(new float[] {SIGMA}),
+                  0,
                   guidance.rowsOfText(guidance.conditioning(prompt), ROWS));
       NDArray velocity = forward.velocity().stopGradient();
       velocity.setRequiresGradient(true);

@@ -121,8 +121,8 @@ class LoraPolicyTest {
     try (TensorScope _ = new TensorScope()) {
       Pipeline.Denoiser.Recording forward =
           checkpointed
-              ? policy.denoiser().checkpointed(latents(LATENTS), sigma(), text())
-              : policy.denoiser().recorded(latents(LATENTS), sigma(), text());
+              ? policy.denoiser().checkpointed(latents(LATENTS), sigma(), 0, text())
+              : policy.denoiser().recorded(latents(LATENTS), sigma(), 0, text());
       forward.backward().accept(latents(WEIGHTING));
       List<NDArray> tensors = policy.gradients();
       policy
@@ -149,7 +149,8 @@ class LoraPolicyTest {
 
   private float[] velocity(Pipeline.Denoiser denoiser) {
     try (TensorScope _ = new TensorScope()) {
-      return denoiser.velocity(latents(LATENTS), sigma(), text()).toFloatArray();
+      NDArray conditioning = denoiser.conditioning(sigma()).getFirst();
+      return denoiser.velocity(latents(LATENTS), conditioning, text()).toFloatArray();
     }
   }
 

@@ -135,6 +135,13 @@ public final class GlyphPipeline implements Pipeline {
   }
 
   @Override
+  public String attentionKernel(int rows) {
+    int tokens = latentShape().tokens() + GlyphConfig.TEXT_TOKENS;
+    int width = config.width() / config.heads();
+    return kernels().attention(new Shape(rows, config.heads(), tokens, width));
+  }
+
+  @Override
   public String device() {
     return device.name();
   }

@@ -94,7 +94,7 @@ final class GlyphTrainer implements AutoCloseable {
                     .kernels()
                     .one(
                         "squared_error",
-                        network.velocity(latents, sigmas, network.embed(ids)),
+                        network.velocity(latents, network.modulation(sigmas), network.embed(ids)),
                         target));
     Gradients.backward(loss, manager.create(1f));
     return loss.getFloat();

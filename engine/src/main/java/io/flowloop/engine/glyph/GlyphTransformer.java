@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
@@ -27,6 +28,9 @@ final class GlyphTransformer implements Pipeline.Denoiser {
   /** Longest wavelength of the timestep's and the positions' sine features. */
   private static final double MAX_PERIOD = 10_000;
 
+  /** Tensors of one stream of a block besides its modulation. */
+  private static final int STREAM = 10;
+
   private final Kernels kernels;
   private final NDManager manager;
   private final SequencedMap<String, NDArray> parameters;
@@ -35,10 +39,9 @@ final class GlyphTransformer implements Pipeline.Denoiser {
   private final List<NDArray> text;
   private final List<NDArray> time;
   private final List<NDArray> image;
-  private final List<Block> blocks = new ArrayList<>();
+  private final List<NDArray> modulation;
+  private final List<NDArray> blocks;
   private final List<NDArray> output;
-
-  private record Block(List<NDArray> image, List<NDArray> text) {}
 
   /** The tokens of both streams between two blocks. */
   private record Tokens(NDArray image, NDArray text) {}
@@ -71,15 +74,16 @@ final class GlyphTransformer implements Pipeline.Denoiser {
     this.parameters = parameters;
     this.frequencies = frequencies;
     this.positions = positions;
-    this.text = startingWith("text_embed.");
-    this.time = startingWith("time_embed.");
-    this.image = startingWith("image_embed.");
-    String block = "blocks.0.";
-    for (int i = 1; !startingWith(block).isEmpty(); i++) {
-      blocks.add(new Block(startingWith(block + "image."), startingWith(block + "text.")));
-      block = "blocks." + i + ".";
-    }
-    this.output = startingWith("output.");
+    this.text = named(name -> name.startsWith("text_embed."));
+    this.time = named(name -> name.startsWith("time_embed."));
+    this.image = named(name -> name.startsWith("image_embed."));
+    this.modulation = named(GlyphTransformer::isModulation);
+    this.blocks = named(name -> name.startsWith("blocks.") && !isModulation(name));
+    this.output = named(name -> name.startsWith("output.proj."));
+  }
+
+  private static boolean isModulation(String name) {
+    return name.contains(".mod.");
   }
 
   private static SequencedMap<String, NDArray> onDevice(GlyphWeights weights, NDManager manager) {
@@ -98,9 +102,9 @@ final class GlyphTransformer implements Pipeline.Denoiser {
     return new GlyphTransformer(kernels, manager, all, frequencies, positions);
   }
 
-  private List<NDArray> startingWith(String prefix) {
+  private List<NDArray> named(Predicate<String> isWanted) {
     return parameters.entrySet().stream()
-        .filter(entry -> entry.getKey().startsWith(prefix))
+        .filter(entry -> isWanted.test(entry.getKey()))
         .map(Map.Entry::getValue)
         .toList();
   }
@@ -120,89 +124,111 @@ final class GlyphTransformer implements Pipeline.Denoiser {
     return kernels.one("text_embedding", ids, text);
   }
 
-  @Override
-  public NDArray velocity(NDArray latents, NDArray sigmas, NDArray textTokens) {
-    NDArray conditioning = conditioning(sigmas);
-    Tokens tokens = new Tokens(embedImage(latents), textTokens);
-    for (Block block : blocks) {
-      tokens = through(block, tokens, conditioning);
-    }
-    return velocity(tokens.image(), conditioning);
+  /**
+   * Shifts, scales and gates of all blocks and of the output, from the noise level alone.
+   *
+   * @param sigmas (T)
+   * @return (T, M), M = 12·D for each block and 2·D for the output
+   */
+  NDArray modulation(NDArray sigmas) {
+    return kernels.one("modulation", sigmas, frequencies, time, modulation);
   }
 
   @Override
-  public Recording checkpointed(NDArray latents, NDArray sigmas, NDArray textTokens) {
-    NDArray conditioning = conditioning(sigmas);
+  public List<NDArray> conditioning(NDArray sigmas) {
+    return kernels.run("rows", modulation(sigmas));
+  }
+
+  @Override
+  public NDArray velocity(NDArray latents, NDArray conditioning, NDArray textTokens) {
+    return kernels.one(
+        "mmdit_velocity", latents, textTokens, conditioning, positions, image, blocks, output);
+  }
+
+  @Override
+  public Recording checkpointed(NDArray latents, NDArray sigmas, int step, NDArray textTokens) {
+    List<NDArray> modulations = modulations(sigmas, step);
     List<Tokens> before = new ArrayList<>();
     Tokens tokens = new Tokens(embedImage(latents), textTokens);
-    for (Block block : blocks) {
+    for (int block = 0; block < depth(); block++) {
       before.add(tokens);
-      tokens = through(block, tokens, conditioning);
+      tokens = through(block, tokens, modulations.get(block));
     }
     NDArray last = tokens.image();
     return new Recording(
-        velocity(last, conditioning),
+        velocity(last, modulations.getLast()),
         gradient -> {
-          conditioning.setRequiresGradient(true);
-          backward(
-              latents, sigmas, conditioning, before, backwardOutput(last, conditioning, gradient));
+          modulations.forEach(modulation -> modulation.setRequiresGradient(true));
+          NDArray imageGradient = backwardOutput(last, modulations.getLast(), gradient);
+          backwardEmbeddings(
+              latents,
+              sigmas,
+              step,
+              backwardBlocks(before, modulations, imageGradient),
+              modulations);
         });
   }
 
+  /** The modulation of each block, then that of the output. */
+  private List<NDArray> modulations(NDArray sigmas, int step) {
+    return kernels.run("blocks_modulation", conditioning(sigmas).get(step), positions);
+  }
+
   /** The gradient of the last block's image tokens, from that of the velocity. */
-  private NDArray backwardOutput(NDArray last, NDArray conditioning, NDArray gradient) {
+  private NDArray backwardOutput(NDArray last, NDArray modulation, NDArray gradient) {
     last.setRequiresGradient(true);
     try (TensorScope scope = new TensorScope()) {
-      NDArray velocity = Gradients.recorded(() -> velocity(last, conditioning));
+      NDArray velocity = Gradients.recorded(() -> velocity(last, modulation));
       Gradients.backward(velocity, gradient);
       return scope.keep(last.getGradient());
     }
   }
 
-  private void backward(
-      NDArray latents,
-      NDArray sigmas,
-      NDArray conditioning,
-      List<Tokens> before,
-      NDArray imageGradient) {
+  /** The gradient of the first block's image tokens, from that of the last one's. */
+  private NDArray backwardBlocks(
+      List<Tokens> before, List<NDArray> modulations, NDArray imageGradient) {
     // The text that leaves the last block is not used.
     List<NDArray> gradients = List.of(imageGradient);
-    for (int i = blocks.size() - 1; i >= 0; i--) {
-      Tokens tokens = before.get(i);
+    for (int block = depth() - 1; block >= 0; block--) {
+      Tokens tokens = before.get(block);
       // The text before the first block is the caller's, and not learned from.
       List<NDArray> leaves =
-          i == 0 ? List.of(tokens.image()) : List.of(tokens.image(), tokens.text());
-      gradients = backward(blocks.get(i), tokens, leaves, conditioning, gradients);
+          block == 0 ? List.of(tokens.image()) : List.of(tokens.image(), tokens.text());
+      gradients = backward(block, tokens, leaves, modulations.get(block), gradients);
     }
-    // Adapters may leave both embeddings as they are; then there is nothing to go back to.
-    if (Stream.concat(image.stream(), time.stream()).noneMatch(NDArray::hasGradient)) {
+    return gradients.getFirst();
+  }
+
+  private void backwardEmbeddings(
+      NDArray latents, NDArray sigmas, int step, NDArray imageGradient, List<NDArray> modulations) {
+    // Adapters may leave the embeddings as they are; then there is nothing to go back to.
+    if (Stream.of(image, time, modulation).flatMap(List::stream).noneMatch(NDArray::hasGradient)) {
       return;
     }
     try (TensorScope _ = new TensorScope()) {
-      List<NDArray> ends = List.of(gradients.getFirst(), conditioning.getGradient());
+      List<NDArray> gradients = new ArrayList<>(Gradients.of(modulations));
+      gradients.add(imageGradient);
       NDArray product =
           Gradients.recorded(
-              () ->
-                  kernels.one(
-                      "inner_product", List.of(embedImage(latents), conditioning(sigmas)), ends));
+              () -> {
+                List<NDArray> ends = new ArrayList<>(modulations(sigmas, step));
+                ends.add(embedImage(latents));
+                return kernels.one("inner_product", ends, gradients);
+              });
       Gradients.backward(product, manager.create(1f));
     }
   }
 
   /** The gradients of {@code leaves} among the tokens before a block, from those behind it. */
   private List<NDArray> backward(
-      Block block,
-      Tokens before,
-      List<NDArray> leaves,
-      NDArray conditioning,
-      List<NDArray> gradients) {
+      int block, Tokens before, List<NDArray> leaves, NDArray modulation, List<NDArray> gradients) {
     leaves.forEach(leaf -> leaf.setRequiresGradient(true));
     try (TensorScope scope = new TensorScope()) {
       // The gradient of an inner product with a constant is that constant, to the last bit.
       NDArray product =
           Gradients.recorded(
               () -> {
-                Tokens after = through(block, before, conditioning);
+                Tokens after = through(block, before, modulation);
                 return kernels.one(
                     "inner_product",
                     List.of(after.image(), after.text()).subList(0, gradients.size()),
@@ -213,28 +239,34 @@ final class GlyphTransformer implements Pipeline.Denoiser {
     }
   }
 
-  private NDArray conditioning(NDArray sigmas) {
-    return kernels.one("time_embedding", sigmas, frequencies, time);
-  }
-
   private NDArray embedImage(NDArray latents) {
     return kernels.one("image_embedding", latents, positions, image);
   }
 
-  private Tokens through(Block block, Tokens tokens, NDArray conditioning) {
+  /** The tokens behind a block; behind the last, whose text nobody reads, the text before it. */
+  private Tokens through(int block, Tokens tokens, NDArray modulation) {
+    boolean last = block == depth() - 1;
     NDList after =
         kernels.run(
-            "mmdit_block",
+            last ? "last_mmdit_block" : "mmdit_block",
             tokens.image(),
             tokens.text(),
-            conditioning,
-            block.image(),
-            block.text());
-    return new Tokens(after.get(0), after.get(1));
+            modulation,
+            stream(2 * block),
+            stream(2 * block + 1));
+    return new Tokens(after.get(0), last ? tokens.text() : after.get(1));
   }
 
-  private NDArray velocity(NDArray image, NDArray conditioning) {
-    return kernels.one("output_velocity", image, conditioning, output);
+  private int depth() {
+    return blocks.size() / (2 * STREAM);
+  }
+
+  private List<NDArray> stream(int index) {
+    return blocks.subList(index * STREAM, (index + 1) * STREAM);
+  }
+
+  private NDArray velocity(NDArray image, NDArray modulation) {
+    return kernels.one("output_velocity", image, modulation, output);
   }
 
   private static float[] frequencies(int count) {

@@ -29,6 +29,7 @@ class GlyphGradientsTest {
   private static final int ROW = TinyGlyph.HEIGHT * TinyGlyph.WIDTH;
   private static final String[] PROMPTS = {"\"7382\"", "\"05\""};
   private static final float[] SIGMAS = {0.875f, 0.25f};
+  private static final int STEP = 1;
   private static final float[] LATENTS =
       Noise.normals(3, Noise.Use.INITIAL_LATENTS, 0, PROMPTS.length * ROW);
   private static final float[] WEIGHTING =
@@ -51,7 +52,7 @@ class GlyphGradientsTest {
 
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
-  void backward_rowsOfOtherPromptsAndSigmas_leavesTheSlopesOfTheTwin(boolean checkpointed) {
+  void backward_rowsOfOtherPrompts_leavesTheSlopesOfTheTwin(boolean checkpointed) {
     GlyphTwin twin = TinyGlyph.twin(TinyGlyph.weights());
 
     CentralDifferences.assertGradients(
@@ -62,7 +63,7 @@ class GlyphGradientsTest {
     double sum = 0;
     for (int row = 0; row < PROMPTS.length; row++) {
       float[] latents = Arrays.copyOfRange(LATENTS, row * ROW, (row + 1) * ROW);
-      double[] velocity = twin.velocity(latents, SIGMAS[row], PROMPTS[row]);
+      double[] velocity = twin.velocity(latents, SIGMAS[STEP], PROMPTS[row]);
       for (int i = 0; i < ROW; i++) {
         sum += velocity[i] * WEIGHTING[row * ROW + i];
       }
@@ -125,9 +126,26 @@ class GlyphGradientsTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void backward_everyNumber_isThatOfTheTwinInTensorOperators(boolean checkpointed) {
-    Map<String, float[]> expected = twinGradients();
+    Map<String, float[]> expected = twinGradients(new float[] {SIGMAS[STEP]});
 
     gradients(checkpointed)
+        .forEach(
+            (name, gradient) ->
+                assertClose(gradient, Objects.requireNonNull(expected.get(name)), name));
+  }
+
+  @Test
+  void backward_rowsOfOtherSigmas_isThatOfTheTwinInTensorOperators() {
+    Map<String, float[]> expected = twinGradients(SIGMAS);
+    GlyphTransformer network = (GlyphTransformer) policy.denoiser();
+    try (TensorScope _ = new TensorScope()) {
+      NDArray velocity =
+          Gradients.recorded(
+              () -> network.velocity(rows(LATENTS), network.modulation(sigmas()), text()));
+      Gradients.backward(velocity, rows(WEIGHTING));
+    }
+
+    taken()
         .forEach(
             (name, gradient) ->
                 assertClose(gradient, Objects.requireNonNull(expected.get(name)), name));
@@ -148,17 +166,20 @@ class GlyphGradientsTest {
   @Test
   void velocity_eachNumber_isThatOfTheTwinInTensorOperators() {
     try (TensorScope _ = new TensorScope()) {
-      float[] twin = ndTwin().velocity(rows(LATENTS), sigmas(), text()).toFloatArray();
-      float[] actual = policy.denoiser().velocity(rows(LATENTS), sigmas(), text()).toFloatArray();
+      float[] twin = ndTwin().velocity(rows(LATENTS), sigma(), text()).toFloatArray();
+      Denoiser denoiser = policy.denoiser();
+      NDArray conditioning = denoiser.conditioning(sigmas()).get(STEP);
+      float[] actual = denoiser.velocity(rows(LATENTS), conditioning, text()).toFloatArray();
 
       assertThat(actual).containsExactly(twin, within(2e-5f));
     }
   }
 
-  private Map<String, float[]> twinGradients() {
+  private Map<String, float[]> twinGradients(float[] levels) {
     try (TensorScope _ = new TensorScope()) {
       NDArray velocity =
-          Gradients.recorded(() -> ndTwin().velocity(rows(LATENTS), sigmas(), text()));
+          Gradients.recorded(
+              () -> ndTwin().velocity(rows(LATENTS), pipeline.manager().create(levels), text()));
       Gradients.backward(velocity, rows(WEIGHTING));
     }
     return taken();
@@ -182,8 +203,8 @@ class GlyphGradientsTest {
     try (TensorScope _ = new TensorScope()) {
       Denoiser.Recording forward =
           checkpointed
-              ? policy.denoiser().checkpointed(rows(LATENTS), sigmas(), text())
-              : policy.denoiser().recorded(rows(LATENTS), sigmas(), text());
+              ? policy.denoiser().checkpointed(rows(LATENTS), sigmas(), STEP, text())
+              : policy.denoiser().recorded(rows(LATENTS), sigmas(), STEP, text());
       forward.backward().accept(rows(WEIGHTING));
     }
   }
@@ -194,6 +215,10 @@ class GlyphGradientsTest {
     return pipeline
         .manager()
         .create(values, new Shape(PROMPTS.length, latent.tokens(), latent.channels()));
+  }
+
+  private NDArray sigma() {
+    return pipeline.manager().create(new float[] {SIGMAS[STEP]});
   }
 
   private NDArray sigmas() {

@@ -63,7 +63,8 @@ class GlyphTransformerTest {
       NDArray text =
           network.embed(pipeline.manager().create(ids, new Shape(2, GlyphConfig.TEXT_TOKENS)));
       NDArray x = pipeline.manager().create(latents, new Shape(2, TOKENS, CHANNELS));
-      return network.velocity(x, pipeline.manager().create(SIGMAS), text).toFloatArray();
+      NDArray modulation = network.modulation(pipeline.manager().create(SIGMAS));
+      return network.velocity(x, modulation, text).toFloatArray();
     }
   }
 }

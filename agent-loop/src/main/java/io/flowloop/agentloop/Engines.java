@@ -89,6 +89,7 @@ public final class Engines {
         model.name(),
         model.weights(),
         device,
+        model.dtype(),
         model.threads(),
         model.imageHeight(),
         model.imageWidth());

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flowloop.config.Device;
+import io.flowloop.config.Dtype;
 import io.flowloop.config.ModelConfig;
 import io.flowloop.engine.EngineException;
 import java.util.Optional;
@@ -12,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class EnginesTest {
 
   private static ModelConfig model(String name, Device device) {
-    return new ModelConfig(name, Optional.empty(), device, 0, 32, 96);
+    return new ModelConfig(name, Optional.empty(), device, Dtype.FLOAT32, 0, 32, 96);
   }
 
   @Test

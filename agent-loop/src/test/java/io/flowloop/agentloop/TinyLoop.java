@@ -165,6 +165,7 @@ final class TinyLoop {
             name,
             model.weights(),
             model.device(),
+            model.dtype(),
             model.threads(),
             model.imageHeight(),
             model.imageWidth()));

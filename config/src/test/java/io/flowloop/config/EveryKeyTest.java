@@ -82,6 +82,7 @@ class EveryKeyTest {
       Set.of(
           "data.shuffleSeed",
           "model.device",
+          "model.dtype",
           "rollout.enableBatchedDiffusion",
           "rollout.seed",
           "sampler.guidanceScale",

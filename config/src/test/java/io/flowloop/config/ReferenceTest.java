@@ -41,7 +41,8 @@ class ReferenceTest {
         .isEqualTo(
             new FlowLoopConfig(
                 new DataConfig("classpath:glyph/train.txt", "classpath:glyph/heldout.txt", 8, 0),
-                new ModelConfig("glyph", Optional.empty(), new Device.Auto(), 1, 32, 96),
+                new ModelConfig(
+                    "glyph", Optional.empty(), new Device.Auto(), Dtype.FLOAT32, 1, 32, 96),
                 new RolloutConfig(
                     16, true, 42, 2, 2, 64, Duration.ofMinutes(5), "diffusionSingleTurn"),
                 new SamplerConfig(

@@ -97,7 +97,8 @@ class TrainingChecksTest {
     FlowLoopConfig config = Configs.load();
     ModelConfig glyph = config.model();
     ModelConfig flux =
-        new ModelConfig("flux", glyph.weights(), glyph.device(), glyph.threads(), 17, 17);
+        new ModelConfig(
+            "flux", glyph.weights(), glyph.device(), glyph.dtype(), glyph.threads(), 17, 17);
     FlowLoopConfig other =
         new FlowLoopConfig(
             config.data(),

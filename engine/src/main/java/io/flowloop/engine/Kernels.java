@@ -8,6 +8,7 @@ import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
+import io.flowloop.config.Dtype;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -24,8 +25,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The compiled methods of {@code kernels.py}: everything that is computed on a device. What is done
- * in another way on CPUs with oneDNN than elsewhere has a file of its own for either.
+ * The compiled methods of {@code kernels.py}: everything that is computed on a device. Dense
+ * layers, and what a CPU does in another way than a GPU, have files of their own, one of which is
+ * compiled along.
  *
  * <p>Weights are arguments, so that one compiled module serves every model and every policy. The
  * tensors of a result belong to the innermost open {@link TensorScope}.
@@ -36,13 +38,11 @@ public final class Kernels implements AutoCloseable {
 
   private static final String CLASS_NAME = "Kernels";
   private static final String SOURCE = "kernels.py";
-  private static final String ONEDNN = "kernels_onednn.py";
-  private static final String PLAIN = "kernels_plain.py";
 
   /** Rows and width of a product that oneDNN must compute to the same bits in both its forms. */
   private static final Shape PROBE = new Shape(128, 512);
 
-  /** The numbers that libtorch has for the kernels of its attention. */
+  /** The kernels of attention by libtorch's numbers for them; -1 is our own. */
   private static final Map<Integer, String> ATTENTION =
       Map.of(
           -1, "matrix products",
@@ -51,29 +51,49 @@ public final class Kernels implements AutoCloseable {
           2, "libtorch memory-efficient",
           3, "libtorch cuDNN");
 
+  /** What computes dense layers. */
+  private enum Linear {
+    ONEDNN("linear_onednn.py", "oneDNN"),
+    LIBTORCH("linear_libtorch.py", "libtorch"),
+    BFLOAT16("linear_bfloat16.py", "libtorch in bfloat16");
+
+    private final String source;
+    private final String words;
+
+    Linear(String source, String words) {
+      this.source = source;
+      this.words = words;
+    }
+  }
+
   private final PtNDManager manager;
   private final PtSymbolBlock module;
-  private final String dense;
+  private final Linear linear;
   private final Map<String, NDArray> markers = new HashMap<>();
 
-  private Kernels(PtNDManager manager, PtSymbolBlock module, String dense) {
+  private Kernels(PtNDManager manager, PtSymbolBlock module, Linear linear) {
     this.manager = manager;
     this.module = module;
-    this.dense = dense;
+    this.linear = linear;
   }
 
   /** Compiles the kernels for the device of {@code manager}. */
-  static Kernels load(PtNDManager manager) {
+  static Kernels load(PtNDManager manager, Dtype dtype) {
     // Otherwise every new batch size is profiled and specialised anew, which freezes for seconds.
     JniUtils.setGraphExecutorOptimize(false);
-    return (manager.getDevice().isGpu() ? Optional.<Kernels>empty() : onednn(manager))
-        .orElseGet(() -> compile(manager, PLAIN, "libtorch"));
+    return switch (dtype) {
+      case BFLOAT16 -> compile(manager, Linear.BFLOAT16);
+      case FLOAT32 -> onednn(manager).orElseGet(() -> compile(manager, Linear.LIBTORCH));
+    };
   }
 
-  /** The kernels with oneDNN, where this libtorch has it and it computes what it records. */
+  /** The kernels with oneDNN, where there is one and it computes what it records. */
   private static Optional<Kernels> onednn(PtNDManager manager) {
+    if (manager.getDevice().isGpu()) {
+      return Optional.empty();
+    }
     try {
-      Kernels kernels = compile(manager, ONEDNN, "oneDNN");
+      Kernels kernels = compile(manager, Linear.ONEDNN);
       if (kernels.recordsWhatItComputes()) {
         return Optional.of(kernels);
       }
@@ -84,13 +104,15 @@ public final class Kernels implements AutoCloseable {
     return Optional.empty();
   }
 
-  private static Kernels compile(PtNDManager manager, String leaves, String dense) {
-    byte[] archive = TorchScriptArchive.of(CLASS_NAME, source(SOURCE) + source(leaves));
+  private static Kernels compile(PtNDManager manager, Linear linear) {
+    String device = manager.getDevice().isGpu() ? "kernels_gpu.py" : "kernels_cpu.py";
+    byte[] archive =
+        TorchScriptArchive.of(CLASS_NAME, source(SOURCE) + source(device) + source(linear.source));
     try {
       return new Kernels(
           manager,
           JniUtils.loadModule(manager, new ByteArrayInputStream(archive), true, false),
-          dense);
+          linear);
     } catch (IOException e) {
       throw new UncheckedIOException("reading from memory failed", e);
     }
@@ -108,11 +130,9 @@ public final class Kernels implements AutoCloseable {
     }
   }
 
-  /**
-   * The library that computes dense layers: {@code oneDNN}, or {@code libtorch} by its own choice.
-   */
-  public String dense() {
-    return dense;
+  /** What computes dense layers, in words: {@code oneDNN}, for one. */
+  public String linear() {
+    return linear.words;
   }
 
   /**
@@ -122,7 +142,7 @@ public final class Kernels implements AutoCloseable {
    */
   public String attention(Shape shape) {
     try (TensorScope _ = new TensorScope()) {
-      int choice = (int) one("attention_kernel", manager.zeros(shape)).getLong();
+      int choice = one("attention_kernel", manager.zeros(shape)).getInt();
       return ATTENTION.getOrDefault(choice, "libtorch " + choice);
     }
   }

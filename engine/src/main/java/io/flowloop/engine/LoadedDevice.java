@@ -3,6 +3,7 @@ package io.flowloop.engine;
 import ai.djl.Device;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.JniUtils;
+import io.flowloop.config.Dtype;
 
 /**
  * A device made ready on the calling thread: its tensors' root and its compiled kernels. Everything
@@ -14,24 +15,30 @@ public final class LoadedDevice implements AutoCloseable {
   private final PtNDManager manager;
   private final Kernels kernels;
 
-  private LoadedDevice(Device device, PtNDManager manager) {
+  private LoadedDevice(Device device, PtNDManager manager, Dtype dtype) {
     this.name = device.isGpu() ? "gpu:" + device.getDeviceId() : "cpu";
     this.manager = manager;
-    this.kernels = Kernels.load(manager);
+    this.kernels = Kernels.load(manager, dtype);
+  }
+
+  /** {@link #open(io.flowloop.config.Device, Dtype, int)} with dense layers in float32. */
+  public static LoadedDevice open(io.flowloop.config.Device wanted, int threads) {
+    return open(wanted, Dtype.FLOAT32, threads);
   }
 
   /**
    * Loads libtorch if need be and compiles the kernels for a device.
    *
+   * @param dtype what dense layers compute with
    * @param threads threads of one operator on the CPU; 0 for as many as there are cores
    * @throws EngineException if libtorch cannot be loaded or there is no such device
    */
-  public static LoadedDevice open(io.flowloop.config.Device wanted, int threads) {
+  public static LoadedDevice open(io.flowloop.config.Device wanted, Dtype dtype, int threads) {
     TorchRuntime.load(threads);
     // Rollouts record nothing; whoever needs gradients turns them on around its own forwards.
     JniUtils.setGradMode(false);
     Device device = TorchRuntime.device(wanted);
-    return new LoadedDevice(device, TorchRuntime.newManager(device));
+    return new LoadedDevice(device, TorchRuntime.newManager(device), dtype);
   }
 
   /** {@code cpu} or {@code gpu:0}. */

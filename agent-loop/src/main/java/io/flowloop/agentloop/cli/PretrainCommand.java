@@ -79,7 +79,9 @@ final class PretrainCommand implements Callable<Integer> {
             config.pretrain(), MODEL, config.model().imageHeight(), config.model().imageWidth());
     stop.listen();
     try (SampleSheets sheets = new SampleSheets(config, folder);
-        LoadedDevice device = LoadedDevice.open(config.model().device(), config.model().threads());
+        LoadedDevice device =
+            LoadedDevice.open(
+                config.model().device(), config.model().dtype(), config.model().threads());
         PretrainProgress progress = new PretrainProgress(terminal, folder, sheets, stop)) {
       int steps = pretraining.run(device, progress);
       progress.say(

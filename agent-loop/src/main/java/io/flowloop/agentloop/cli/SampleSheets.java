@@ -71,7 +71,8 @@ final class SampleSheets implements AutoCloseable {
 
   private DiffusionEngine engine(GlyphWeights model) {
     ModelConfig settings = config.model();
-    LoadedDevice device = LoadedDevice.open(settings.device(), settings.threads());
+    LoadedDevice device =
+        LoadedDevice.open(settings.device(), settings.dtype(), settings.threads());
     return new PipelineEngine(
         new GlyphPipeline(device, model, settings.imageHeight(), settings.imageWidth()), 1);
   }

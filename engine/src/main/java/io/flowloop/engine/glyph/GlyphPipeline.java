@@ -62,7 +62,7 @@ public final class GlyphPipeline implements Pipeline {
   public static GlyphPipeline load(ModelConfig model) {
     GlyphWeights weights =
         model.weights().map(GlyphWeights::read).orElseGet(GlyphWeights::embedded);
-    LoadedDevice device = LoadedDevice.open(model.device(), model.threads());
+    LoadedDevice device = LoadedDevice.open(model.device(), model.dtype(), model.threads());
     try {
       return new GlyphPipeline(device, weights, model.imageHeight(), model.imageWidth());
     } catch (RuntimeException e) {

@@ -1,7 +1,4 @@
 
-  def linear(self: __torch__.Kernels, x: Tensor, w: Tensor, b: Tensor) -> Tensor:
-    return torch.linear(x, w, b)
-
   def gelu(self: __torch__.Kernels, x: Tensor) -> Tensor:
     return torch.gelu(x, approximate="tanh")
 

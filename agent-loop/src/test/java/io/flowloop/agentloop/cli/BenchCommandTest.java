@@ -10,7 +10,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -27,7 +30,7 @@ class BenchCommandTest {
 
   private static Run whole = new Run(-1, "", "");
 
-  /** The tiny model, a reward that costs nearly nothing, two prompts; later words win. */
+  /** The tiny model, a reward that costs nearly nothing, two prompts; {@code more} wins. */
   private static String[] args(String name, String... more) {
     List<String> args =
         new ArrayList<>(
@@ -40,8 +43,14 @@ class BenchCommandTest {
                 "--steps=" + STEPS,
                 "--output=" + temp.resolve(name + ".json"),
                 "--plot=" + temp.resolve(name + ".png")));
+    Set<String> given = Arrays.stream(more).map(BenchCommandTest::name).collect(Collectors.toSet());
+    args.removeIf(word -> given.contains(name(word)));
     args.addAll(List.of(more));
     return args.toArray(String[]::new);
+  }
+
+  private static String name(String word) {
+    return word.substring(0, Math.max(0, word.indexOf('=')));
   }
 
   private static JsonObject json(String name) throws IOException {
@@ -203,11 +212,11 @@ class BenchCommandTest {
         Run.of(
             stop,
             line -> {
-              if (line.contains("iteration 2/")) {
+              if (line.contains("iteration")) {
                 stop.request();
               }
             },
-            args("stopped", "--rows=2", "--rewards=off", "--iters=1000"));
+            args("stopped", "--rows=2", "--rewards=off", "--iters=20"));
 
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out()).contains("stopped before the end");
@@ -215,7 +224,7 @@ class BenchCommandTest {
     assertThat(json.get("stopped").getAsBoolean()).isTrue();
     assertThat(cells(json))
         .hasSize(4)
-        .allSatisfy(cell -> assertThat(cell.getAsJsonArray("iterations").size()).isBetween(1, 999));
+        .allSatisfy(cell -> assertThat(cell.getAsJsonArray("iterations").size()).isBetween(1, 19));
   }
 
   @Test

@@ -8,7 +8,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** The agent loops on the classpath. */
-final class AgentLoops {
+public final class AgentLoops {
 
   private AgentLoops() {}
 

@@ -7,11 +7,8 @@ import io.flowloop.rollout.RewardedSample;
 import io.flowloop.rollout.RolloutBatch;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.SortedMap;
-import java.util.TreeMap;
 
 /**
  * A rollout batch in numbers. Forwards, rewards and speed are those of the samples in the batch,
@@ -44,12 +41,6 @@ public record RolloutSummary(
 
   private static final double NANOS_PER_SECOND = 1e9;
 
-  private record Forward(int samples, int repeated) {
-    static Forward of(SampleTimings timings) {
-      return new Forward(timings.rowsPerForward(), timings.forwards());
-    }
-  }
-
   /**
    * The numbers of a batch.
    *
@@ -67,7 +58,8 @@ public record RolloutSummary(
         batch.groups().size(),
         batch.dropped(),
         batch.batching(),
-        forwards(samples),
+        SampleTimings.forwardsBySize(
+            samples.stream().map(sample -> sample.sample().timings()).toList()),
         RewardStats.of(samples),
         Arrays.stream(groupStds).average().orElseThrow(),
         (int) Arrays.stream(groupStds).filter(std -> std == 0).count(),
@@ -78,18 +70,5 @@ public record RolloutSummary(
   /** All denoising forwards. */
   public int forwardsTotal() {
     return forwards.values().stream().mapToInt(Integer::intValue).sum();
-  }
-
-  /** B samples that shared their forwards are one sub-batch. */
-  private static SortedMap<Integer, Integer> forwards(List<RewardedSample> samples) {
-    Map<Forward, Integer> sharing = new HashMap<>();
-    samples.forEach(
-        sample -> sharing.merge(Forward.of(sample.sample().timings()), 1, Integer::sum));
-    SortedMap<Integer, Integer> forwards = new TreeMap<>();
-    sharing.forEach(
-        (forward, count) ->
-            forwards.merge(
-                forward.samples(), count / forward.samples() * forward.repeated(), Integer::sum));
-    return forwards;
   }
 }

@@ -90,6 +90,24 @@ class ArchitectureTest {
           .resideInAPackage("io.flowloop.agentloop.track..");
 
   @ArchTest
+  static final ArchRule theLoopDoesNotKnowItsBenchmark =
+      noClasses()
+          .that()
+          .resideInAPackage("io.flowloop.agentloop")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.flowloop.agentloop.bench..");
+
+  @ArchTest
+  static final ArchRule theBenchmarkHoldsNoActorAndNoCommandLine =
+      noClasses()
+          .that()
+          .resideInAPackage("io.flowloop.agentloop.bench..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage("org.apache.pekko..", "io.flowloop.agentloop.cli..", "picocli..");
+
+  @ArchTest
   static final ArchRule trackersHoldNoActorAndNoCommandLine =
       noClasses()
           .that()

@@ -7,28 +7,18 @@ import io.flowloop.config.ConfigSources;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.PromptFile;
 import io.flowloop.engine.PipelineEngine;
-import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.Sample;
 import io.flowloop.engine.glyph.GlyphPipeline;
 import io.flowloop.reward.Reward;
 import io.flowloop.reward.RewardFunctions;
 import io.flowloop.rollout.RewardScorer;
 import io.flowloop.rollout.RolloutBatch;
-import io.flowloop.rollout.RolloutRow;
-import io.flowloop.rollout.RolloutRows;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.function.DoubleSupplier;
-import java.util.function.IntSupplier;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -38,52 +28,16 @@ import org.junit.jupiter.api.Test;
  * <pre>mvn test -Dexcluded.tags= -Dtest=RolloutBenchmark -Dsurefire.failIfNoSpecifiedTests=false
  * </pre>
  *
- * <p>Ways are taken in turns within one run (A B C A B C …), since machines are noisy.
+ * <p>Speed is measured by {@code ./flowloop bench}.
  */
 @Tag("benchmark")
 class RolloutBenchmark {
 
-  private static final int WARM_UP = 2;
-  private static final int MEASURED = 2;
-  private static final int ROUNDS = 5;
-  private static final double NANOS_PER_SECOND = 1e9;
   private static final RewardScorer NO_REWARD = (_, _) -> new Reward(0, Map.of("none", 0.0));
-
-  private record Way(String name, DoubleSupplier imagesPerSecond) {}
 
   private final FlowLoopConfig on = config("rollout.enableBatchedDiffusion=true");
   private final FlowLoopConfig off = config("rollout.enableBatchedDiffusion=false");
   private final List<String> prompts = prompts(on);
-
-  @Test
-  void speed_batchedSingleAndActors_sideBySide() {
-    try (RewardFunctions ocr = RewardFunctions.of(Map.of("ocr", 1.0))) {
-      List<Way> ways =
-          List.of(
-              new Way("engine, 16 rows a request", () -> loop(on)),
-              new Way("engine, single requests", () -> loop(off)),
-              new Way("actors, 16 rows a request", () -> rollout(on, NO_REWARD)),
-              new Way("actors, single requests", () -> rollout(off, NO_REWARD)),
-              new Way("actors + OCR, 16 rows a request", () -> rollout(on, ocr::score)),
-              new Way("actors + OCR, single requests", () -> rollout(off, ocr::score)));
-      double[][] measured = new double[ways.size()][ROUNDS];
-      for (int round = 0; round < ROUNDS; round++) {
-        for (int way = 0; way < ways.size(); way++) {
-          measured[way][round] = ways.get(way).imagesPerSecond().getAsDouble();
-        }
-      }
-      for (int way = 0; way < ways.size(); way++) {
-        System.out.printf(
-            "%-34s median %6.1f images/s  (%.1f to %.1f)  ratio to the first %.3f%n",
-            ways.get(way).name(),
-            median(measured[way]),
-            Arrays.stream(measured[way]).min().orElseThrow(),
-            Arrays.stream(measured[way]).max().orElseThrow(),
-            median(ratios(measured[way], measured[0])));
-      }
-      assertThat(measured[0]).doesNotContain(0.0);
-    }
-  }
 
   @Test
   void flag_onAndOff_greatestDifference() {
@@ -145,63 +99,6 @@ class RolloutBenchmark {
     }
   }
 
-  /**
-   * Calls an engine directly with the requests that the actors would send; the second time counts.
-   */
-  private double loop(FlowLoopConfig config) {
-    List<RolloutRow> rows =
-        RolloutRows.repeatInterleaved(prompts, config.rollout().n(), config.rollout().seed(), 0);
-    List<RolloutRequest> requests =
-        RolloutRows.requests(
-                rows,
-                config.rollout().enableBatchedDiffusion(),
-                SdeWindows.sampling(config.sampler(), config.rollout().seed(), 0))
-            .requests();
-    return alone(
-        () -> {
-          try (PipelineEngine engine = engine(config)) {
-            return imagesPerSecond(
-                () -> {
-                  List<Sample> samples = new ArrayList<>();
-                  requests.forEach(request -> samples.addAll(engine.generate(request)));
-                  return samples.size();
-                });
-          }
-        });
-  }
-
-  /**
-   * Runs on a thread that ends. libgomp spins less as soon as its threads, those of idle engines
-   * included, are more than there are cores; so only one engine is there at a time.
-   */
-  private static double alone(Callable<Double> measurement) {
-    try (ExecutorService thread = Executors.newSingleThreadExecutor()) {
-      return thread.submit(measurement).get();
-    } catch (InterruptedException | ExecutionException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  private double rollout(FlowLoopConfig config, RewardScorer scorer) {
-    try (RolloutRunner runner = runner(config, scorer)) {
-      return imagesPerSecond(() -> runner.run(prompts, 0, RolloutListener.NONE).samples().size());
-    }
-  }
-
-  /** Of the last {@value #MEASURED} of some rollouts; the first ones warm up. */
-  private static double imagesPerSecond(IntSupplier rollout) {
-    long start = 0;
-    int images = 0;
-    for (int i = -WARM_UP; i < MEASURED; i++) {
-      if (i == 0) {
-        start = System.nanoTime();
-      }
-      int drawn = rollout.getAsInt();
-      images += i < 0 ? 0 : drawn;
-    }
-    return images * NANOS_PER_SECOND / (System.nanoTime() - start);
-  }
-
   private static RolloutRunner runner(FlowLoopConfig config, RewardScorer scorer) {
     return RolloutRunner.start(
         new TrainerActor.Means(
@@ -257,18 +154,6 @@ class RolloutBenchmark {
       greatest = Math.max(greatest, Math.abs(a[i] - b[i]));
     }
     return greatest;
-  }
-
-  private static double[] ratios(double[] a, double[] b) {
-    double[] ratios = new double[a.length];
-    Arrays.setAll(ratios, i -> a[i] / b[i]);
-    return ratios;
-  }
-
-  private static double median(double[] values) {
-    double[] sorted = values.clone();
-    Arrays.sort(sorted);
-    return sorted[sorted.length / 2];
   }
 
   private static long residentMebibytes() {

@@ -1,5 +1,7 @@
 package io.flowloop.config;
 
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigRenderOptions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -56,6 +58,23 @@ public record ResolvedConfig(FlowLoopConfig config, List<Setting> settings) {
 
   private static Schema member(Schema.Branch branch, Object name) {
     return Objects.requireNonNull(branch.members().get(name.toString()));
+  }
+
+  /**
+   * One of the settings.
+   *
+   * @throws IllegalArgumentException if there is no such key
+   */
+  public Setting setting(String key) {
+    return settings.stream()
+        .filter(setting -> setting.key().equals(key))
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("no such key: " + key));
+  }
+
+  /** All settings as one JSON object of objects. */
+  public String renderJson() {
+    return ConfigFactory.parseString(render()).root().render(ConfigRenderOptions.concise());
   }
 
   /**

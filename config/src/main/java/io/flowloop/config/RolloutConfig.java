@@ -25,6 +25,12 @@ public record RolloutConfig(
     Duration requestTimeout,
     String agentLoop) {
 
+  /** The same with groups of {@code rows} images, batched or not. */
+  public RolloutConfig withGroups(int rows, boolean batched) {
+    return new RolloutConfig(
+        rows, batched, seed, engines, workers, maxRowsPerForward, requestTimeout, agentLoop);
+  }
+
   /** The same with an agent loop of this name. */
   public RolloutConfig withAgentLoop(String name) {
     return new RolloutConfig(

@@ -22,6 +22,9 @@ import java.util.stream.Stream;
 /** Reads the files that settings come from; one that cannot be read is a problem and empty. */
 final class SourceReader {
 
+  /** Origin of every value that nothing else gives. */
+  static final String REFERENCE_ORIGIN = "reference";
+
   private static final String REFERENCE = "/flowloop-reference.conf";
   private static final String FILE = "config file";
   private static final String PRESET = "preset ";
@@ -46,7 +49,7 @@ final class SourceReader {
   /** The bundled file that gives every key its default and its meaning. */
   static ConfigObject reference() {
     URL resource = Objects.requireNonNull(SourceReader.class.getResource(REFERENCE), REFERENCE);
-    return parse(resource, "reference").root();
+    return parse(resource, REFERENCE_ORIGIN).root();
   }
 
   private Optional<ConfigObject> preset(String name) {

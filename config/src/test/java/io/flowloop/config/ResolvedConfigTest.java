@@ -1,6 +1,7 @@
 package io.flowloop.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -46,6 +47,23 @@ class ResolvedConfigTest {
         .hasSameSizeAs(resolved.settings())
         .anyMatch(line -> line.matches("rollout\\.n += 8 +# command line"))
         .anyMatch(line -> line.matches("rollout\\.seed += 42 +# reference"));
+  }
+
+  @Test
+  void renderJson_anyValues_isTheSameTree() {
+    String json = Configs.resolve("rollout.n=8", "output.dir=a # b").renderJson();
+    assertThat(json).contains("\"n\":8", "\"dir\":\"a # b\"", "\"weights\":null");
+  }
+
+  @Test
+  void setting_byKey_knowsWhereItComesFrom() {
+    ResolvedConfig resolved = Configs.resolve("rollout.n=8");
+    assertThat(resolved.setting("rollout.n").isFromCommandLine()).isTrue();
+    assertThat(resolved.setting("rollout.n").isDefault()).isFalse();
+    assertThat(resolved.setting("rollout.seed").isDefault()).isTrue();
+    assertThatThrownBy(() -> resolved.setting("rollout.m"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("rollout.m");
   }
 
   private void assertReadsBack(ResolvedConfig resolved) throws IOException {

@@ -1,6 +1,11 @@
 package io.flowloop.engine;
 
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /**
  * Where the time of the forwards that drew a sample went. The durations are those of the whole
@@ -13,4 +18,26 @@ import java.time.Duration;
  * @param decode decoding and copying out
  */
 public record SampleTimings(
-    int rowsPerForward, int forwards, Duration encode, Duration denoise, Duration decode) {}
+    int rowsPerForward, int forwards, Duration encode, Duration denoise, Duration decode) {
+
+  private record Forward(int rows, int repeated) {}
+
+  /**
+   * The denoising forwards of all these samples by the number of samples in each, smallest first.
+   *
+   * @param samples with all that shared a forward
+   */
+  public static SortedMap<Integer, Integer> forwardsBySize(List<SampleTimings> samples) {
+    Map<Forward, Integer> sharing = new HashMap<>();
+    samples.forEach(
+        sample ->
+            sharing.merge(
+                new Forward(sample.rowsPerForward(), sample.forwards()), 1, Integer::sum));
+    SortedMap<Integer, Integer> forwards = new TreeMap<>();
+    sharing.forEach(
+        (forward, count) ->
+            forwards.merge(
+                forward.rows(), count / forward.rows() * forward.repeated(), Integer::sum));
+    return forwards;
+  }
+}

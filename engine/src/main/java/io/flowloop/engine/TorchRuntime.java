@@ -5,12 +5,14 @@ import ai.djl.engine.Engine;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.pytorch.jni.LibUtils;
+import ai.djl.util.cuda.CudaUtils;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Properties;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -77,6 +79,17 @@ public final class TorchRuntime {
   /** How many GPUs this process can use. */
   public static int gpus() {
     return engine().getGpuCount();
+  }
+
+  /**
+   * Bytes of a GPU's memory in use, whoever uses them; empty for the CPU.
+   *
+   * @param device as it is, not {@code auto}
+   */
+  public static OptionalLong memoryInUse(io.flowloop.config.Device device) {
+    return device instanceof io.flowloop.config.Device.Gpu gpu
+        ? OptionalLong.of(CudaUtils.getGpuMemory(device(gpu)).getUsed())
+        : OptionalLong.empty();
   }
 
   /**

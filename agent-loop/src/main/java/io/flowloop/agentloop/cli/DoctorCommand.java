@@ -15,7 +15,6 @@ import io.flowloop.engine.glyph.GlyphRenderer;
 import io.flowloop.reward.RewardFunctions;
 import java.time.Duration;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
@@ -30,13 +29,6 @@ final class DoctorCommand implements Callable<Integer> {
 
   private static final String PROMPT = "a sign that says \"7382\"";
   private static final int ROWS = 16;
-
-  /** Variables that change how flowloop, Java or libtorch run. */
-  private static final Set<String> VARIABLES =
-      Set.of("JAVA_HOME", "JAVA_TOOL_OPTIONS", "LD_LIBRARY_PATH", "LD_PRELOAD", "MALLOC_ARENA_MAX");
-
-  private static final String VARIABLE_FAMILIES =
-      "(FLOWLOOP|DJL|PYTORCH|OMP|MKL|KMP|CUDA|GOMP)_.*|OPT_OUT_TRACKING";
 
   private final Terminal terminal;
   private int failures;
@@ -76,9 +68,7 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   private static String environment() {
-    return System.getenv().entrySet().stream()
-        .filter(v -> VARIABLES.contains(v.getKey()) || v.getKey().matches(VARIABLE_FAMILIES))
-        .sorted(Map.Entry.comparingByKey())
+    return Machine.variables().entrySet().stream()
         .map(variable -> variable.getKey() + "=" + variable.getValue())
         .collect(Collectors.joining(" "));
   }

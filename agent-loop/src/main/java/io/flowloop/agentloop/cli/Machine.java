@@ -11,12 +11,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /** What flowloop runs on: facts by name, for reports. */
 final class Machine {
 
   private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
+
+  private static final Set<String> VARIABLES =
+      Set.of("JAVA_HOME", "JAVA_TOOL_OPTIONS", "LD_LIBRARY_PATH", "LD_PRELOAD", "MALLOC_ARENA_MAX");
+
+  private static final String VARIABLE_FAMILIES =
+      "(FLOWLOOP|DJL|PYTORCH|OMP|MKL|KMP|CUDA|GOMP)_.*|OPT_OUT_TRACKING";
 
   private Machine() {}
 
@@ -57,6 +66,13 @@ final class Machine {
     } catch (IOException e) {
       return System.getProperty("os.arch");
     }
+  }
+
+  /** The environment variables of this process that change how flowloop, Java or libtorch run. */
+  static SortedMap<String, String> variables() {
+    SortedMap<String, String> variables = new TreeMap<>(System.getenv());
+    variables.keySet().removeIf(v -> !VARIABLES.contains(v) && !v.matches(VARIABLE_FAMILIES));
+    return variables;
   }
 
   static String memory() {

@@ -52,6 +52,7 @@ public final class Main implements Callable<Integer> {
     return new CommandLine(new Main())
         .addSubcommand("train", new TrainCommand(terminal, stop))
         .addSubcommand("rollout", new RolloutCommand(terminal))
+        .addSubcommand("bench", new BenchCommand(terminal, stop))
         .addSubcommand("pretrain", new PretrainCommand(terminal, stop))
         .addSubcommand("doctor", new DoctorCommand(terminal))
         .addSubcommand("help", new HelpCommand())

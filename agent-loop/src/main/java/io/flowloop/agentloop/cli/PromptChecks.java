@@ -1,6 +1,9 @@
 package io.flowloop.agentloop.cli;
 
+import io.flowloop.agentloop.Engines;
+import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.PromptFile;
+import io.flowloop.reward.RewardFunctions;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
@@ -13,6 +16,19 @@ final class PromptChecks {
   private static final int MOST_SHOWN = 20;
 
   private PromptChecks() {}
+
+  /**
+   * All prompts of {@code data.prompts}, which the model and every reward function take.
+   *
+   * @throws BadInputException with the place of every prompt that one of them refuses
+   */
+  static List<String> read(FlowLoopConfig config) {
+    try (RewardFunctions rewards = RewardFunctions.of(config.reward().weights())) {
+      return read(
+          config.data().prompts(),
+          List.of(prompt -> Engines.checkPrompt(config.model(), prompt), rewards::checkPrompt));
+    }
+  }
 
   /**
    * The prompts of a file.

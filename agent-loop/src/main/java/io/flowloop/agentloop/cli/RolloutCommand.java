@@ -13,7 +13,6 @@ import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.Purpose;
 import io.flowloop.config.ResolvedConfig;
 import io.flowloop.engine.PolicyWeights;
-import io.flowloop.reward.RewardFunctions;
 import io.flowloop.rollout.RolloutBatch;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -84,15 +83,11 @@ final class RolloutCommand implements Callable<Integer> {
   /** The prompts of the step, after a check of all that the file holds. */
   private static List<String> prompts(FlowLoopConfig config) {
     DataConfig data = config.data();
-    try (RewardFunctions rewards = RewardFunctions.of(config.reward().weights())) {
-      List<String> all =
-          PromptChecks.read(
-              data.prompts(),
-              List.of(prompt -> Engines.checkPrompt(config.model(), prompt), rewards::checkPrompt));
-      return PromptDataset.of(all, data.shuffleSeed()).promptsAt(0, data.promptsPerStep()).stream()
-          .map(Prompt::text)
-          .toList();
-    }
+    return PromptDataset.of(PromptChecks.read(config), data.shuffleSeed())
+        .promptsAt(0, data.promptsPerStep())
+        .stream()
+        .map(Prompt::text)
+        .toList();
   }
 
   private void roll(

@@ -3,11 +3,8 @@ package io.flowloop.agentloop.cli;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import com.typesafe.config.ConfigFactory;
-import com.typesafe.config.ConfigRenderOptions;
 import io.flowloop.agentloop.RolloutSummary;
 import io.flowloop.config.ResolvedConfig;
 import io.flowloop.rollout.DroppedGroup;
@@ -94,7 +91,7 @@ record RolloutReport(
     json.addProperty("zero_std_groups", summary.zeroStdGroups());
     json.add("dropped_groups", droppedGroups());
     json.add("environment", GSON.toJsonTree(environment));
-    json.add("config", config());
+    json.add("config", JsonParser.parseString(settings.renderJson()));
     return json;
   }
 
@@ -109,11 +106,5 @@ record RolloutReport(
       groups.add(json);
     }
     return groups;
-  }
-
-  /** The settings as a tree; HOCON renders itself as JSON. */
-  private JsonElement config() {
-    return JsonParser.parseString(
-        ConfigFactory.parseString(settings.render()).root().render(ConfigRenderOptions.concise()));
   }
 }

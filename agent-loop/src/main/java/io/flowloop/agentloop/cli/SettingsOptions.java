@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -49,7 +50,18 @@ final class SettingsOptions {
    * @throws ConfigException with all that is wrong with them
    */
   ResolvedConfig resolve(Purpose purpose) {
-    return ConfigLoader.load(new ConfigSources(preset, config, assignments), knownNames(), purpose);
+    return resolve(purpose, List.of());
+  }
+
+  /**
+   * The settings as given, and others on top of them.
+   *
+   * @param more {@code key=value} each; win over all else
+   * @throws ConfigException with all that is wrong with them
+   */
+  ResolvedConfig resolve(Purpose purpose, List<String> more) {
+    List<String> all = Stream.concat(assignments.stream(), more.stream()).toList();
+    return ConfigLoader.load(new ConfigSources(preset, config, all), knownNames(), purpose);
   }
 
   /** The names that plug in. */

@@ -3,7 +3,6 @@ package io.flowloop.agentloop.cli;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.LoraConfig;
 import io.flowloop.config.ResolvedConfig;
-import io.flowloop.config.Setting;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -57,11 +56,7 @@ record TrainPlan(FlowLoopConfig config, Optional<Path> checkpoint) {
 
   /** A setting's value as users write it. */
   private String written(String key) {
-    return ResolvedConfig.of(config).settings().stream()
-        .filter(setting -> setting.key().equals(key))
-        .map(Setting::value)
-        .findFirst()
-        .orElseThrow();
+    return ResolvedConfig.of(config).setting(key).value();
   }
 
   private String trained() {

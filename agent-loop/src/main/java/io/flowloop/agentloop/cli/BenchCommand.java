@@ -1,0 +1,143 @@
+package io.flowloop.agentloop.cli;
+
+import io.flowloop.agentloop.Prompt;
+import io.flowloop.agentloop.PromptDataset;
+import io.flowloop.agentloop.bench.BenchJson;
+import io.flowloop.agentloop.bench.BenchPlot;
+import io.flowloop.agentloop.bench.BenchResult;
+import io.flowloop.agentloop.bench.BenchSpec;
+import io.flowloop.agentloop.bench.Benchmark;
+import io.flowloop.config.DataConfig;
+import io.flowloop.config.FlowLoopConfig;
+import io.flowloop.config.ResolvedConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** The verb {@code bench}: batched against single requests, with and without the actors. */
+@Command(
+    name = "bench",
+    description = {
+      "Measures how fast images are drawn: batched against single requests, by the engines alone and"
+          + " through the actors, without rewards and with them. All cells draw the same rows with"
+          + " the same seeds and take turns. Ctrl-C stops and reports what is complete."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  flowloop bench",
+      "  flowloop bench --rows 16 --iters 10 --rewards off",
+      "  flowloop bench --path engine --steps 20 --device gpu:0 --rows 1,8,64",
+      "  flowloop bench rollout.engines=1 model.threads=0"
+    })
+final class BenchCommand implements Callable<Integer> {
+
+  private final Terminal terminal;
+  private final StopSignal stop;
+
+  @Mixin private BenchSettings settings = new BenchSettings();
+
+  @Mixin private BenchOptions options = new BenchOptions();
+
+  @Option(
+      names = "--output",
+      paramLabel = "FILE",
+      description = "where every number goes, as JSON (default: ${DEFAULT-VALUE})")
+  private Path output = Path.of("bench_results.json");
+
+  @Option(
+      names = "--plot",
+      paramLabel = "FILE",
+      description = "where the picture goes, as PNG (default: ${DEFAULT-VALUE})")
+  private Path plot = Path.of("bench.png");
+
+  BenchCommand(Terminal terminal, StopSignal stop) {
+    this.terminal = terminal;
+    this.stop = stop;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    ResolvedConfig resolved = settings.resolve();
+    if (settings.printConfig()) {
+      terminal.print(resolved.render());
+      return 0;
+    }
+    BenchSpec spec =
+        new BenchSpec(
+            resolved.config(),
+            prompts(resolved.config()),
+            options.rows(),
+            options.ways(),
+            options.modes(),
+            options.warmUp(),
+            options.iterations());
+    if (settings.dryRun()) {
+      terminal.print(new BenchPlan(spec).render());
+    } else {
+      BenchFile json = BenchFile.open("--output", output);
+      BenchFile picture = BenchFile.open("--plot", plot);
+      if (json.path().equals(picture.path())) {
+        throw new BadInputException(
+            "--plot: %s (expected: another file than that of --output)".formatted(plot));
+      }
+      report(measure(spec), resolved, json, picture);
+    }
+    return 0;
+  }
+
+  /** The first prompts of a run; none twice, so that there are no fewer groups than it seems. */
+  private static List<String> prompts(FlowLoopConfig config) {
+    DataConfig data = config.data();
+    PromptDataset all = PromptDataset.of(PromptChecks.read(config), data.shuffleSeed());
+    if (data.promptsPerStep() > all.size()) {
+      throw new BadInputException(
+          "--prompts: %d (expected: at most %d, as many as %s holds)"
+              .formatted(data.promptsPerStep(), all.size(), data.prompts()));
+    }
+    return all.promptsAt(0, data.promptsPerStep()).stream().map(Prompt::text).toList();
+  }
+
+  private BenchResult measure(BenchSpec spec) {
+    BenchProgress progress = new BenchProgress(terminal, spec);
+    Benchmark benchmark = new Benchmark(spec, progress);
+    stop.listen();
+    stop.onRequest(benchmark::stop);
+    try {
+      return benchmark.run();
+    } finally {
+      progress.end();
+    }
+  }
+
+  private void report(
+      BenchResult result, ResolvedConfig resolved, BenchFile json, BenchFile picture)
+      throws IOException {
+    FlowLoopConfig config = resolved.config();
+    terminal.print(new BenchReport(result).text());
+    json.write(
+        new BenchJson(
+                result,
+                Version.number(),
+                Machine.facts(config.model()),
+                Machine.variables(),
+                resolved)
+            ::write);
+    terminal.out().println("numbers    " + json.path());
+    if (!result.isEmpty()) {
+      picture.write(out -> BenchPlot.write(result, title(config), out));
+      terminal.out().println("picture    " + picture.path());
+    }
+  }
+
+  private static String title(FlowLoopConfig config) {
+    return "%s, %d denoising steps, on %s"
+        .formatted(
+            config.model().name(),
+            config.sampler().numInferenceSteps(),
+            Machine.facts(config.model()).get("device"));
+  }
+}

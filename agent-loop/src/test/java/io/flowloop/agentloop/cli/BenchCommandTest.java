@@ -50,7 +50,7 @@ class BenchCommandTest {
   }
 
   private static String name(String word) {
-    return word.substring(0, Math.max(0, word.indexOf('=')));
+    return word.split("=", 2)[0];
   }
 
   private static JsonObject json(String name) throws IOException {

@@ -85,7 +85,8 @@ public final class BenchPlot {
     XYChart chart = new XYChart(WIDTH, HEIGHT);
     chart.setTitle("Images per second, %s".formatted(machine));
     chart.setXAxisTitle(
-        "rows, the images of a prompt (%d prompts)".formatted(result.spec().prompts().size()));
+        "rows, the images of a prompt (%d prompts); \u00d7: batched to concurrent, %s"
+            .formatted(result.spec().prompts().size(), first));
     style(chart.getStyler());
     double top = HEADROOM * highest();
     chart.getStyler().setXAxisMin(-MARGIN).setXAxisMax(rows.size() - 1 + MARGIN);

@@ -1,5 +1,6 @@
 package io.flowloop.agentloop.bench;
 
+import io.flowloop.agentloop.track.Png;
 import io.flowloop.engine.glyph.DejaVu;
 import java.awt.BasicStroke;
 import java.awt.Color;
@@ -10,7 +11,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
-import javax.imageio.ImageIO;
 import org.knowm.xchart.AnnotationText;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
@@ -78,14 +78,15 @@ public final class BenchPlot {
    */
   public static void write(BenchResult result, String machine, OutputStream out)
       throws IOException {
-    ImageIO.write(BitmapEncoder.getBufferedImage(new BenchPlot(result).chart(machine)), "png", out);
+    out.write(Png.encode(BitmapEncoder.getBufferedImage(new BenchPlot(result).chart(machine))));
   }
 
   private XYChart chart(String machine) {
     XYChart chart = new XYChart(WIDTH, HEIGHT);
     chart.setTitle("Images per second, %s".formatted(machine));
     chart.setXAxisTitle(
-        "rows, the images of a prompt (%d prompts)".formatted(result.spec().prompts().size()));
+        "rows, the images of a prompt (%d prompts); \u00d7: batched to concurrent, %s"
+            .formatted(result.spec().prompts().size(), first));
     style(chart.getStyler());
     double top = HEADROOM * highest();
     chart.getStyler().setXAxisMin(-MARGIN).setXAxisMax(rows.size() - 1 + MARGIN);

@@ -30,7 +30,7 @@ import java.util.function.LongConsumer;
  * <p>Every way draws with the same engines: libgomp's threads wait for each other otherwise as soon
  * as those of idle engines make them more than there are cores, and engines of each way's own would
  * measure that. The price is that the actors' engine threads hand each request over to a thread
- * here and wait, some twenty microseconds that the actors alone would not take.
+ * here and wait, two wake-ups a request that actors with engines of their own do not need.
  */
 final class EnginePool implements AutoCloseable {
 

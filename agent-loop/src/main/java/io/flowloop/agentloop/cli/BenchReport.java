@@ -197,6 +197,9 @@ record BenchReport(BenchResult result) {
   }
 
   private String samples() {
+    if (result.measurements().findAny().isEmpty()) {
+      return "none drawn";
+    }
     double difference =
         result.measurements().mapToDouble(Measurement::latentDifference).max().orElse(0);
     return "rows and seeds the same in all cells; final latents differ by at most %.1e%s"

@@ -8,11 +8,12 @@ import javax.imageio.ImageIO;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /** Pictures as PNG bytes. */
-final class Png {
+public final class Png {
 
   private Png() {}
 
-  static byte[] encode(BufferedImage picture) {
+  /** A picture as a whole file, made in memory: also while the process is being ended. */
+  public static byte[] encode(BufferedImage picture) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     // ImageIO would otherwise go through a file of its own.
     try (MemoryCacheImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {

@@ -60,8 +60,7 @@ public final class GlyphPipeline implements Pipeline {
    *     or the image does not fit the model
    */
   public static GlyphPipeline load(ModelConfig model) {
-    GlyphWeights weights =
-        model.weights().map(GlyphWeights::read).orElseGet(GlyphWeights::embedded);
+    GlyphWeights weights = GlyphWeights.of(model);
     LoadedDevice device = LoadedDevice.open(model.device(), model.threads());
     try {
       return new GlyphPipeline(device, weights, model.imageHeight(), model.imageWidth());

@@ -446,6 +446,7 @@ def options():
 @torch.inference_mode()
 def main():
     args = options()
+    sys.stdout.reconfigure(line_buffering=True)
     if args.threads:
         torch.set_num_threads(args.threads)
     peer = Peer(args.peer_file)

@@ -394,17 +394,18 @@ def profile(peer, model, rows, iters):
     print(profiler.key_averages().table("self_cpu_time_total", row_limit=20))
 
 
-def compiled(model, inputs):
-    """The network compiled, or nothing where that fails."""
+def compiled(peer, model, row_counts):
+    """The network compiled for forwards of these sizes, or None where that fails."""
+    network = torch.compile(model, dynamic=False)
+    start = time.perf_counter()
     try:
-        network = torch.compile(model, dynamic=False)
-        start = time.perf_counter()
-        network(*inputs)
-        print(f"compiled in {time.perf_counter() - start:.0f} s for the first number of rows")
-        return network
+        for rows in row_counts:
+            network(*forward_inputs(peer, model, rows))
     except Exception as e:  # the compiler's errors have no type in common
         print(f"torch.compile failed, going on without: {type(e).__name__}: {str(e)[:300]}")
         return None
+    print(f"compiled for B = {row_counts} in {time.perf_counter() - start:.0f} s")
+    return network
 
 
 def environment(peer):
@@ -453,8 +454,9 @@ def main():
     model = load(peer)
     velocities = {"eager": model}
     if args.compile:
-        network = compiled(model, forward_inputs(peer, model, peer.rows_per_prompt))
-        velocities |= {"compiled": network} if network else {}
+        network = compiled(peer, model, sorted({1, peer.rows_per_prompt, *args.rows}))
+        if network is not None:
+            velocities["compiled"] = network
     samplers = {kind: Sampler(peer, model, v) for kind, v in velocities.items()}
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {cpu()}")
 

@@ -92,6 +92,18 @@ public final class SafetensorsWriter {
   }
 
   /**
+   * Adds a U8 tensor.
+   *
+   * @throws IllegalArgumentException if the name is taken or the shape is not that of the values
+   */
+  public SafetensorsWriter bytes(String name, List<Long> shape, byte[] values) {
+    return add(
+        new SafetensorsTensor(name, SafetensorsDtype.U8, shape),
+        values.length,
+        (buffer, i) -> buffer.put(values[i]));
+  }
+
+  /**
    * Writes the file. It appears at {@code target} complete and on the disk, or not at all: it is
    * written beside it and renamed.
    *

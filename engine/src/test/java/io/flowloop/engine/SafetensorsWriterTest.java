@@ -31,6 +31,7 @@ class SafetensorsWriterTest {
         .floats("b", List.of((long) many.length), many)
         .floats("half", SafetensorsDtype.F16, List.of(3L), new float[] {1, 65519, 1e-8f})
         .longs("step", List.of(), new long[] {Long.MIN_VALUE})
+        .bytes("pixels", List.of(1L, 3L), new byte[] {0, 127, -1})
         .floats("none", List.of(0L), new float[0])
         .write(path);
 
@@ -42,6 +43,8 @@ class SafetensorsWriterTest {
       assertThat(file.floats("half")).containsExactly(1, 65504, 0);
       assertThat(file.longs("step")).containsExactly(Long.MIN_VALUE);
       assertThat(file.tensor("step").shape()).isEmpty();
+      assertThat(file.tensor("pixels").dtype()).isEqualTo(SafetensorsDtype.U8);
+      assertThat(file.bytes("pixels")).isEqualTo(ByteBuffer.wrap(new byte[] {0, 127, -1}));
       assertThat(file.floats("none")).isEmpty();
     }
     try (var left = Files.list(folder)) {

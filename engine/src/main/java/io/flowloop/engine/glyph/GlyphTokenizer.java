@@ -43,8 +43,12 @@ public final class GlyphTokenizer {
             + " glyph model can draw)");
   }
 
-  /** The L ids of {@code prompt}. */
-  static long[] ids(String prompt) {
+  /**
+   * The L ids of {@code prompt}: 0 pads, 1 + d is the digit d.
+   *
+   * @throws IllegalArgumentException if {@link #digits} does
+   */
+  public static long[] ids(String prompt) {
     long[] ids = new long[GlyphConfig.TEXT_TOKENS];
     String digits = digits(prompt);
     for (int i = 0; i < digits.length(); i++) {

@@ -1,5 +1,6 @@
 package io.flowloop.engine.glyph;
 
+import io.flowloop.config.ModelConfig;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.Noise;
 import io.flowloop.engine.SafetensorsDtype;
@@ -90,6 +91,15 @@ public record GlyphWeights(GlyphConfig config, Map<String, float[]> tensors) {
   }
 
   /**
+   * The model that a configuration names: its weights file, or the embedded weights.
+   *
+   * @throws EngineException if the file is damaged or holds another model
+   */
+  public static GlyphWeights of(ModelConfig model) {
+    return model.weights().map(GlyphWeights::read).orElseGet(GlyphWeights::embedded);
+  }
+
+  /**
    * Reads a model from a safetensors file.
    *
    * @throws EngineException if it is damaged, or holds another model or other shapes than its
@@ -140,14 +150,22 @@ public record GlyphWeights(GlyphConfig config, Map<String, float[]> tensors) {
    */
   public void write(Path target) {
     SafetensorsWriter writer = new SafetensorsWriter();
-    config.metadata().forEach(writer::metadata);
-    layout(config)
-        .forEach((name, shape) -> writer.floats(name, SafetensorsDtype.F16, shape, values(name)));
+    addTo(writer, SafetensorsDtype.F16);
     try {
       writer.write(target);
     } catch (IOException e) {
       throw new UncheckedIOException(target + ": the model cannot be written", e);
     }
+  }
+
+  /**
+   * Adds the model to a file: its architecture as metadata, its tensors by their names.
+   *
+   * @param dtype F32, F16 or BF16
+   */
+  public void addTo(SafetensorsWriter writer, SafetensorsDtype dtype) {
+    config.metadata().forEach(writer::metadata);
+    layout(config).forEach((name, shape) -> writer.floats(name, dtype, shape, values(name)));
   }
 
   /** The numbers of one tensor. */

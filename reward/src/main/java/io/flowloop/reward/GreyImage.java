@@ -23,6 +23,15 @@ record GreyImage(int width, int height, byte[] pixels) {
     return new GreyImage(image.width(), image.height(), pixels);
   }
 
+  /** The image, or its negative if its outermost pixels are darker than all pixels on average. */
+  GreyImage darkOnLight() {
+    long sum = 0;
+    for (byte pixel : pixels) {
+      sum += Byte.toUnsignedInt(pixel);
+    }
+    return sum > (long) borderGrey() * pixels.length ? negative() : this;
+  }
+
   /** The image with both sides {@code factor} times as long, interpolated bilinearly. */
   GreyImage enlarged(int factor) {
     if (factor == 1) {
@@ -48,6 +57,14 @@ record GreyImage(int width, int height, byte[] pixels) {
       System.arraycopy(pixels, y * width, framed, (y + margin) * line + margin, width);
     }
     return new GreyImage(line, height + 2 * margin, framed);
+  }
+
+  private GreyImage negative() {
+    byte[] inverted = new byte[pixels.length];
+    for (int i = 0; i < inverted.length; i++) {
+      inverted[i] = (byte) ~pixels[i];
+    }
+    return new GreyImage(width, height, inverted);
   }
 
   /** Where the centre of an enlarged image's pixel lies, in pixels of this image of that length. */

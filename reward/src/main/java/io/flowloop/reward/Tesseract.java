@@ -11,7 +11,7 @@ import java.io.UncheckedIOException;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.tesseract.TessBaseAPI;
 
-/** One native Tesseract recogniser of a line of English text, for one thread at a time. */
+/** One native Tesseract recogniser of a line of dark English text, for one thread at a time. */
 final class Tesseract implements AutoCloseable {
 
   private static final String MODEL = "tessdata/eng.traineddata";
@@ -105,6 +105,9 @@ final class Tesseract implements AutoCloseable {
     }
     // Its guesses at resolutions would stand between the lines of the user's terminal.
     api.SetVariable("debug_file", "/dev/null");
+    // Else it reads a line that it is not sure of once more, in negative.
+    api.SetVariable("tessedit_do_invert", "0");
+    // Noisy digits are read better as a line than as a word.
     api.SetPageSegMode(PSM_SINGLE_LINE);
     return api;
   }

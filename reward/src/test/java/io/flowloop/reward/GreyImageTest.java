@@ -36,6 +36,27 @@ class GreyImageTest {
     assertThat(unsigned(framed)[12]).isZero();
   }
 
+  @Test
+  void darkOnLight_lightInkInADarkBorder_isTheNegative() {
+    GreyImage image = new GreyImage(3, 3, new byte[] {90, 90, 90, 90, 100, 90, 90, 90, 90});
+
+    assertThat(unsigned(image.darkOnLight())).containsOnly(165, 155).containsOnlyOnce(155);
+  }
+
+  @Test
+  void darkOnLight_darkInkInALighterBorder_staysAsItIs() {
+    GreyImage image = new GreyImage(3, 3, new byte[] {90, 90, 90, 90, 80, 90, 90, 90, 90});
+
+    assertThat(image.darkOnLight()).isSameAs(image);
+  }
+
+  @Test
+  void darkOnLight_oneGrey_staysAsItIs() {
+    GreyImage image = new GreyImage(3, 1, new byte[] {40, 40, 40});
+
+    assertThat(image.darkOnLight()).isSameAs(image);
+  }
+
   private static int[] unsigned(GreyImage image) {
     int[] greys = new int[image.pixels().length];
     for (int i = 0; i < greys.length; i++) {

@@ -50,6 +50,28 @@ class OcrRewardTest {
   }
 
   @Test
+  void score_noisyNumbers_isOneForNineInTen() {
+    SplittableRandom random = new SplittableRandom(3);
+    List<Sign> numbers =
+        numbers(60, Color.BLACK, Color.WHITE).stream()
+            .map(number -> new Sign(number.text(), noisy(number.image(), 40, random)))
+            .toList();
+
+    assertThat(numbers.stream().filter(number -> score(number) == 1)).hasSizeGreaterThan(54);
+  }
+
+  @Test
+  void read_negativeOfAnImage_readsTheSame() {
+    SplittableRandom random = new SplittableRandom(7);
+    for (Sign number : numbers(20, Color.BLACK, Color.WHITE)) {
+      RgbImage image = noisy(number.image(), 60, random);
+      RgbImage negative = Pictures.of(96, 32, (x, y) -> (255 - image.channel(x, y, 0)) * 0x010101);
+
+      assertThat(ocr.read(negative, true)).isEqualTo(ocr.read(image, true));
+    }
+  }
+
+  @Test
   void score_oneDigitWrong_isThreeQuarters() {
     Sign drawn = sign("7382", FONTS.getFirst().deriveFont(22f));
 
@@ -85,7 +107,7 @@ class OcrRewardTest {
     SplittableRandom random = new SplittableRandom(5);
     List<RgbImage> images =
         numbers(40, Color.BLACK, Color.WHITE).stream()
-            .map(number -> noisy(number.image(), random))
+            .map(number -> noisy(number.image(), 60, random))
             .toList();
     List<String> alone = images.stream().map(image -> ocr.read(image, true)).toList();
 
@@ -138,12 +160,12 @@ class OcrRewardTest {
         .toList();
   }
 
-  private static RgbImage noisy(RgbImage image, SplittableRandom random) {
+  private static RgbImage noisy(RgbImage image, double sigma, SplittableRandom random) {
     return Pictures.of(
         image.width(),
         image.height(),
         (x, y) -> {
-          int grey = image.channel(x, y, 0) + (int) (60 * random.nextGaussian());
+          int grey = image.channel(x, y, 0) + (int) (sigma * random.nextGaussian());
           return Math.clamp(grey, 0, 255) * 0x010101;
         });
   }

@@ -2,6 +2,7 @@ package io.flowloop.rollout;
 
 import io.flowloop.engine.Sample;
 import io.flowloop.reward.Reward;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -23,7 +24,7 @@ public final class PostprocessActor extends AbstractMatchingBehavior<Postprocess
 
   public sealed interface Command {}
 
-  private record FromRewards(RewardPool.Reply reply) implements Command {}
+  private record FromRewards(RewardPool.Answers answers) implements Command {}
 
   public sealed interface Reply {}
 
@@ -51,7 +52,7 @@ public final class PostprocessActor extends AbstractMatchingBehavior<Postprocess
   private final List<RolloutRow> rows;
   private final List<Sample> samples;
   private final ActorRef<RewardPool.Command> rewards;
-  private final ActorRef<RewardPool.Reply> answers;
+  private final ActorRef<RewardPool.Answers> answers;
   private final ActorRef<Reply> replyTo;
   private final SortedMap<Integer, RewardedSample> scored = new TreeMap<>();
   private final Set<Integer> retried = new HashSet<>();
@@ -67,26 +68,42 @@ public final class PostprocessActor extends AbstractMatchingBehavior<Postprocess
     this.samples = samples;
     this.rewards = rewards;
     this.replyTo = replyTo;
-    this.answers = context.messageAdapter(RewardPool.Reply.class, FromRewards::new);
-    IntStream.range(0, rows.size()).forEach(this::score);
+    this.answers = context.messageAdapter(RewardPool.Answers.class, FromRewards::new);
+    score(IntStream.range(0, rows.size()).boxed().toList());
   }
 
-  private void score(int sample) {
-    rewards.tell(
-        new RewardPool.Score(
-            sample, rows.get(sample).prompt(), samples.get(sample).image(), answers));
+  private void score(List<Integer> wanted) {
+    List<RewardPool.Image> images =
+        wanted.stream()
+            .map(i -> new RewardPool.Image(i, rows.get(i).prompt(), samples.get(i).image()))
+            .toList();
+    rewards.tell(new RewardPool.Score(images, answers));
   }
 
   @Override
   public Behavior<Command> onMessage(Command command) {
     return switch (command) {
-      case FromRewards(RewardPool.Scored(int sample, Reward reward)) -> onScored(sample, reward);
-      case FromRewards(RewardPool.Failed(int sample, Throwable cause)) -> onFailed(sample, cause);
+      case FromRewards(RewardPool.Answers(List<RewardPool.Answer> some)) -> onAnswers(some);
     };
   }
 
-  private Behavior<Command> onScored(int sample, Reward reward) {
-    scored.put(sample, new RewardedSample(rows.get(sample), samples.get(sample), reward, Map.of()));
+  private Behavior<Command> onAnswers(List<RewardPool.Answer> some) {
+    List<Integer> again = new ArrayList<>();
+    for (RewardPool.Answer answer : some) {
+      switch (answer) {
+        case RewardPool.Scored(int sample, Reward reward) -> onScored(sample, reward);
+        case RewardPool.Failed(int sample, Throwable cause) -> {
+          if (!retried.add(sample)) {
+            replyTo.tell(new Failed(rows.get(sample), cause));
+            return Behaviors.stopped();
+          }
+          again.add(sample);
+        }
+      }
+    }
+    if (!again.isEmpty()) {
+      score(again);
+    }
     if (scored.size() < rows.size()) {
       return this;
     }
@@ -94,12 +111,7 @@ public final class PostprocessActor extends AbstractMatchingBehavior<Postprocess
     return Behaviors.stopped();
   }
 
-  private Behavior<Command> onFailed(int sample, Throwable cause) {
-    if (retried.add(sample)) {
-      score(sample);
-      return this;
-    }
-    replyTo.tell(new Failed(rows.get(sample), cause));
-    return Behaviors.stopped();
+  private void onScored(int sample, Reward reward) {
+    scored.put(sample, new RewardedSample(rows.get(sample), samples.get(sample), reward, Map.of()));
   }
 }

@@ -7,7 +7,6 @@ import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.Sample;
 import io.flowloop.engine.Sampling;
 import io.flowloop.reward.Reward;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
@@ -27,7 +26,7 @@ class PostprocessActorTest {
   private final List<Sample> samples = samples();
   private final ActorRef<PostprocessActor.Command> actor =
       KIT.spawn(PostprocessActor.create(ROWS, samples, rewards.ref(), worker.ref()));
-  private final List<RewardPool.Score> asked = asked(3);
+  private final RewardPool.Score asked = asked();
 
   @AfterAll
   static void shutdown() {
@@ -35,19 +34,19 @@ class PostprocessActorTest {
   }
 
   @Test
-  void create_threeSamples_asksForEachWithItsPromptAndImage() {
-    assertThat(asked).extracting(RewardPool.Score::prompt).containsOnly("a");
-    assertThat(asked)
-        .extracting(RewardPool.Score::image)
-        .containsExactlyElementsOf(samples.stream().map(Sample::image).toList());
+  void create_threeSamples_asksForAllAtOnceWithPromptsAndImages() {
+    assertThat(asked.images())
+        .containsExactly(
+            new RewardPool.Image(0, "a", samples.get(0).image()),
+            new RewardPool.Image(1, "a", samples.get(1).image()),
+            new RewardPool.Image(2, "a", samples.get(2).image()));
   }
 
   @Test
   void onScored_rewardsInAnyOrder_answersOnceInRowOrderAndStops() {
-    score(2, 0.2);
-    score(0, 0.0);
+    answer(scored(2, 0.2), scored(0, 0.0));
     worker.expectNoMessage(java.time.Duration.ZERO);
-    score(1, 0.1);
+    answer(scored(1, 0.1));
 
     PostprocessActor.Rewarded reply = worker.expectMessageClass(PostprocessActor.Rewarded.class);
     assertThat(reply.samples()).extracting(RewardedSample::row).isEqualTo(ROWS);
@@ -59,22 +58,20 @@ class PostprocessActorTest {
 
   @Test
   void onFailed_once_isTriedAgainAndSucceeds() {
-    fail(1, "flaky");
-    RewardPool.Score again = asked(1).getFirst();
-    assertThat(again.image()).isSameAs(samples.get(1).image());
-    score(0, 1);
-    score(1, 1);
-    score(2, 1);
+    answer(scored(0, 1), failed(1, "flaky"));
 
+    assertThat(asked().images())
+        .containsExactly(new RewardPool.Image(1, "a", samples.get(1).image()));
+    answer(scored(2, 1));
+    answer(scored(1, 1));
     worker.expectMessageClass(PostprocessActor.Rewarded.class);
   }
 
   @Test
   void onFailed_twice_namesRowAndSecondCauseAndStops() {
-    fail(1, "first");
-    fail(0, "another row");
-    asked(2);
-    fail(1, "second");
+    answer(failed(1, "first"), failed(0, "another row"));
+    assertThat(asked().images()).extracting(RewardPool.Image::sample).containsExactly(1, 0);
+    answer(failed(1, "second"));
 
     PostprocessActor.Failed reply = worker.expectMessageClass(PostprocessActor.Failed.class);
     assertThat(reply.row()).isEqualTo(ROWS.get(1));
@@ -82,20 +79,20 @@ class PostprocessActorTest {
     worker.expectTerminated(actor);
   }
 
-  private void score(int sample, double reward) {
-    asked.get(sample).replyTo().tell(new RewardPool.Scored(sample, new Reward(reward, Map.of())));
+  private void answer(RewardPool.Answer... answers) {
+    asked.replyTo().tell(new RewardPool.Answers(List.of(answers)));
   }
 
-  private void fail(int sample, String cause) {
-    asked.get(sample).replyTo().tell(new RewardPool.Failed(sample, new Exception(cause)));
+  private static RewardPool.Answer scored(int sample, double reward) {
+    return new RewardPool.Scored(sample, new Reward(reward, Map.of()));
   }
 
-  private List<RewardPool.Score> asked(int count) {
-    List<RewardPool.Score> orders = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      orders.add(rewards.expectMessageClass(RewardPool.Score.class));
-    }
-    return orders;
+  private static RewardPool.Answer failed(int sample, String cause) {
+    return new RewardPool.Failed(sample, new Exception(cause));
+  }
+
+  private RewardPool.Score asked() {
+    return rewards.expectMessageClass(RewardPool.Score.class);
   }
 
   private static List<Sample> samples() {

@@ -1,0 +1,175 @@
+package io.flowloop.agentloop;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.flowloop.config.Device;
+import io.flowloop.engine.DiffusionEngine;
+import io.flowloop.engine.Kernels;
+import io.flowloop.engine.LoadedDevice;
+import io.flowloop.engine.Pipeline;
+import io.flowloop.engine.PipelineEngine;
+import io.flowloop.engine.PolicyWeights;
+import io.flowloop.engine.RolloutRequest;
+import io.flowloop.engine.Sample;
+import io.flowloop.engine.glyph.GlyphConfig;
+import io.flowloop.engine.glyph.GlyphPipeline;
+import io.flowloop.engine.glyph.GlyphWeights;
+import io.flowloop.rollout.EngineFactory;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.SequencedMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/** Engines of a small glyph model that note down each request and each forward of the network. */
+final class RecordingEngines implements EngineFactory {
+
+  /** Something that an engine did for so many rows. */
+  record Work(int engine, int rows) {}
+
+  private final int maxRowsPerForward;
+  private final Queue<Work> requests = new ConcurrentLinkedQueue<>();
+  private final Queue<Work> forwards = new ConcurrentLinkedQueue<>();
+
+  RecordingEngines(int maxRowsPerForward) {
+    this.maxRowsPerForward = maxRowsPerForward;
+  }
+
+  List<Work> requests() {
+    return List.copyOf(requests);
+  }
+
+  List<Work> forwards() {
+    return List.copyOf(forwards);
+  }
+
+  @Override
+  public DiffusionEngine create(int engineIndex) {
+    GlyphWeights weights = GlyphWeights.random(new GlyphConfig(16, 1, 2, 8), 7);
+    GlyphPipeline glyph =
+        new GlyphPipeline(LoadedDevice.open(new Device.Cpu(), 1), weights, 16, 24);
+    return new RecordingEngine(
+        engineIndex,
+        new PipelineEngine(new RecordingPipeline(engineIndex, glyph), maxRowsPerForward));
+  }
+
+  private final class RecordingEngine implements DiffusionEngine {
+
+    private final int index;
+    private final DiffusionEngine engine;
+
+    RecordingEngine(int index, DiffusionEngine engine) {
+      this.index = index;
+      this.engine = engine;
+    }
+
+    @Override
+    public List<Sample> generate(RolloutRequest request) {
+      requests.add(new Work(index, request.rows()));
+      return engine.generate(request);
+    }
+
+    @Override
+    public long load(PolicyWeights weights) {
+      return engine.load(weights);
+    }
+
+    @Override
+    public long policyVersion() {
+      return engine.policyVersion();
+    }
+
+    @Override
+    public void close() {
+      engine.close();
+    }
+  }
+
+  private final class RecordingDenoiser implements Pipeline.Denoiser {
+
+    private final int engine;
+    private final Pipeline.Denoiser denoiser;
+
+    RecordingDenoiser(int engine, Pipeline.Denoiser denoiser) {
+      this.engine = engine;
+      this.denoiser = denoiser;
+    }
+
+    @Override
+    public NDArray velocity(NDArray latents, NDArray sigmas, NDArray text) {
+      forwards.add(new Work(engine, Math.toIntExact(latents.getShape().get(0))));
+      return denoiser.velocity(latents, sigmas, text);
+    }
+
+    @Override
+    public Recording checkpointed(NDArray latents, NDArray sigmas, NDArray text) {
+      return denoiser.checkpointed(latents, sigmas, text);
+    }
+  }
+
+  private final class RecordingPipeline implements Pipeline {
+
+    private final int engine;
+    private final Pipeline pipeline;
+
+    RecordingPipeline(int engine, Pipeline pipeline) {
+      this.engine = engine;
+      this.pipeline = pipeline;
+    }
+
+    @Override
+    public Denoiser denoiser() {
+      return new RecordingDenoiser(engine, pipeline.denoiser());
+    }
+
+    @Override
+    public Denoiser denoiser(Map<String, NDArray> weights) {
+      return new RecordingDenoiser(engine, pipeline.denoiser(weights));
+    }
+
+    @Override
+    public TextEncoder textEncoder() {
+      return pipeline.textEncoder();
+    }
+
+    @Override
+    public ImageDecoder imageDecoder() {
+      return pipeline.imageDecoder();
+    }
+
+    @Override
+    public SequencedMap<String, NDArray> weights() {
+      return pipeline.weights();
+    }
+
+    @Override
+    public LatentShape latentShape() {
+      return pipeline.latentShape();
+    }
+
+    @Override
+    public float[] sigmas(int numInferenceSteps) {
+      return pipeline.sigmas(numInferenceSteps);
+    }
+
+    @Override
+    public Kernels kernels() {
+      return pipeline.kernels();
+    }
+
+    @Override
+    public NDManager manager() {
+      return pipeline.manager();
+    }
+
+    @Override
+    public String device() {
+      return pipeline.device();
+    }
+
+    @Override
+    public void close() {
+      pipeline.close();
+    }
+  }
+}

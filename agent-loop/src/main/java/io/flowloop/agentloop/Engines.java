@@ -15,6 +15,7 @@ import io.flowloop.engine.glyph.GlyphPipeline;
 import io.flowloop.engine.glyph.GlyphTokenizer;
 import io.flowloop.rollout.EngineFactory;
 import io.flowloop.rollout.LearnerFactory;
+import java.util.Map;
 import java.util.Optional;
 
 /** From the model that a configuration names to engines that draw with it. */
@@ -93,6 +94,20 @@ public final class Engines {
         model.threads(),
         model.imageHeight(),
         model.imageWidth());
+  }
+
+  /**
+   * What computes dense layers ({@code linear}) and attention ({@code attention}) of a model, for
+   * reports. Loads the model on this thread and closes it again.
+   *
+   * @throws EngineException if it cannot be loaded
+   */
+  public static Map<String, String> kernels(ModelConfig model) {
+    requireGlyph(model);
+    try (GlyphPipeline pipeline = GlyphPipeline.load(on(device(model, 0), model))) {
+      return Map.of(
+          "linear", pipeline.kernels().linear(), "attention", pipeline.attentionKernel(1));
+    }
   }
 
   private static void requireGlyph(ModelConfig model) {

@@ -1,5 +1,6 @@
 package io.flowloop.agentloop.cli;
 
+import io.flowloop.agentloop.Engines;
 import io.flowloop.agentloop.Prompt;
 import io.flowloop.agentloop.PromptDataset;
 import io.flowloop.agentloop.bench.BenchJson;
@@ -7,12 +8,15 @@ import io.flowloop.agentloop.bench.BenchPlot;
 import io.flowloop.agentloop.bench.BenchResult;
 import io.flowloop.agentloop.bench.BenchSpec;
 import io.flowloop.agentloop.bench.Benchmark;
+import io.flowloop.agentloop.bench.PeerFile;
 import io.flowloop.config.DataConfig;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.ResolvedConfig;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -54,6 +58,14 @@ final class BenchCommand implements Callable<Integer> {
       description = "where the picture goes, as PNG (default: ${DEFAULT-VALUE})")
   private Path plot = Path.of("bench.png");
 
+  @Option(
+      names = "--peer-file",
+      paramLabel = "FILE",
+      description =
+          "measure nothing; write weights, noise and images of --prompts x rollout.n rows for"
+              + " bench/peer_pytorch.py")
+  private Optional<Path> peerFile = Optional.empty();
+
   BenchCommand(Terminal terminal, StopSignal stop) {
     this.terminal = terminal;
     this.stop = stop;
@@ -64,6 +76,11 @@ final class BenchCommand implements Callable<Integer> {
     ResolvedConfig resolved = settings.resolve();
     if (settings.printConfig()) {
       terminal.print(resolved.render());
+      return 0;
+    }
+    if (peerFile.isPresent()) {
+      PeerFile.write(peerFile.get(), resolved.config(), prompts(resolved.config()));
+      terminal.out().println("peer file  " + peerFile.get());
       return 0;
     }
     BenchSpec spec =
@@ -117,15 +134,16 @@ final class BenchCommand implements Callable<Integer> {
       BenchResult result, ResolvedConfig resolved, BenchFile json, BenchFile picture)
       throws IOException {
     FlowLoopConfig config = resolved.config();
+    Map<String, String> machine = Machine.facts(config.model());
+    machine.putAll(Engines.kernels(config.model()));
     terminal.print(new BenchReport(result).text());
     json.write(
-        new BenchJson(
-                result,
-                Version.number(),
-                Machine.facts(config.model()),
-                Machine.variables(),
-                resolved)
-            ::write);
+        new BenchJson(result, Version.number(), machine, Machine.variables(), resolved)::write);
+    terminal
+        .out()
+        .printf(
+            "kernels    dense layers by %s, attention by %s%n",
+            machine.get("linear"), machine.get("attention"));
     terminal.out().println("numbers    " + json.path());
     if (!result.isEmpty()) {
       picture.write(out -> BenchPlot.write(result, title(config), out));

@@ -50,6 +50,12 @@ final class BenchSettings {
       description = "auto, cpu or gpu:N, as model.device=DEVICE")
   private Optional<String> device = Optional.empty();
 
+  @Option(
+      names = "--dtype",
+      paramLabel = "DTYPE",
+      description = "float32 or bfloat16, as model.dtype=DTYPE")
+  private Optional<String> dtype = Optional.empty();
+
   boolean printConfig() {
     return options.printConfig();
   }
@@ -83,7 +89,8 @@ final class BenchSettings {
     return List.of(
         new Alias("--prompts", PROMPTS, prompts),
         new Alias("--steps", "sampler.numInferenceSteps", steps),
-        new Alias("--device", "model.device", device));
+        new Alias("--device", "model.device", device),
+        new Alias("--dtype", "model.dtype", dtype));
   }
 
   private static void refuse(Setting setting, String instead) {

@@ -22,10 +22,10 @@ final class Machine {
   private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
 
   private static final Set<String> VARIABLES =
-      Set.of("JAVA_HOME", "JAVA_TOOL_OPTIONS", "LD_LIBRARY_PATH", "LD_PRELOAD", "MALLOC_ARENA_MAX");
+      Set.of("JAVA_HOME", "JAVA_TOOL_OPTIONS", "LD_LIBRARY_PATH", "LD_PRELOAD");
 
   private static final String VARIABLE_FAMILIES =
-      "(FLOWLOOP|DJL|PYTORCH|OMP|MKL|KMP|CUDA|GOMP)_.*|OPT_OUT_TRACKING";
+      "(FLOWLOOP|DJL|PYTORCH|OMP|MKL|KMP|CUDA|GOMP|MALLOC)_.*|OPT_OUT_TRACKING";
 
   private Machine() {}
 

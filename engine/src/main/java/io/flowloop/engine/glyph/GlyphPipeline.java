@@ -60,14 +60,8 @@ public final class GlyphPipeline implements Pipeline {
    *     or the image does not fit the model
    */
   public static GlyphPipeline load(ModelConfig model) {
-<<<<<<< HEAD
-    GlyphWeights weights =
-        model.weights().map(GlyphWeights::read).orElseGet(GlyphWeights::embedded);
-    LoadedDevice device = LoadedDevice.open(model.device(), model.dtype(), model.threads());
-=======
     GlyphWeights weights = GlyphWeights.of(model);
-    LoadedDevice device = LoadedDevice.open(model.device(), model.threads());
->>>>>>> peer
+    LoadedDevice device = LoadedDevice.open(model.device(), model.dtype(), model.threads());
     try {
       return new GlyphPipeline(device, weights, model.imageHeight(), model.imageWidth());
     } catch (RuntimeException e) {

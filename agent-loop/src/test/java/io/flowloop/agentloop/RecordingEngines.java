@@ -96,14 +96,19 @@ final class RecordingEngines implements EngineFactory {
     }
 
     @Override
-    public NDArray velocity(NDArray latents, NDArray sigmas, NDArray text) {
-      forwards.add(new Work(engine, Math.toIntExact(latents.getShape().get(0))));
-      return denoiser.velocity(latents, sigmas, text);
+    public List<NDArray> conditioning(NDArray sigmas) {
+      return denoiser.conditioning(sigmas);
     }
 
     @Override
-    public Recording checkpointed(NDArray latents, NDArray sigmas, NDArray text) {
-      return denoiser.checkpointed(latents, sigmas, text);
+    public NDArray velocity(NDArray latents, NDArray conditioning, NDArray text) {
+      forwards.add(new Work(engine, Math.toIntExact(latents.getShape().get(0))));
+      return denoiser.velocity(latents, conditioning, text);
+    }
+
+    @Override
+    public Recording checkpointed(NDArray latents, NDArray sigmas, int step, NDArray text) {
+      return denoiser.checkpointed(latents, sigmas, step, text);
     }
   }
 
@@ -160,6 +165,11 @@ final class RecordingEngines implements EngineFactory {
     @Override
     public NDManager manager() {
       return pipeline.manager();
+    }
+
+    @Override
+    public String attentionKernel(int rows) {
+      return pipeline.attentionKernel(rows);
     }
 
     @Override

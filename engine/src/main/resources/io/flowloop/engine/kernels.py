@@ -57,8 +57,8 @@ class Kernels(Module):
 
   def stream_mlp(self: __torch__.Kernels, x: Tensor, attended: Tensor, mod: List[Tensor], w: List[Tensor]) -> Tensor:
     mixed = torch.addcmul(x, mod[0], (self).linear(attended, w[4], w[5], ))
-    hidden = (self).linear((self).modulate(mixed, mod[1], mod[2], ), w[6], w[7], )
-    return torch.addcmul(mixed, mod[3], (self).linear((self).gelu(hidden, ), w[8], w[9], ))
+    hidden = (self).linear_gelu((self).modulate(mixed, mod[1], mod[2], ), w[6], w[7], )
+    return torch.addcmul(mixed, mod[3], (self).linear(hidden, w[8], w[9], ))
 
   def block_modulation(self: __torch__.Kernels, modulation: Tensor, image: Tensor) -> List[Tensor]:
     return torch.unbind(torch.view(modulation, [-1, 12, 1, torch.size(image, -1)]), 1)

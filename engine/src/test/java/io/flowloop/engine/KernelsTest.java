@@ -8,13 +8,24 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.flowloop.config.Device;
 import io.flowloop.config.Dtype;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class KernelsTest {
+
+  @Test
+  @EnabledIfSystemProperty(named = "os.arch", matches = "amd64")
+  void linear_x86_isOneDnns() {
+    try (LoadedDevice device = LoadedDevice.open(new Device.Cpu(), 1)) {
+      assertThat(device.kernels().linear()).isEqualTo("oneDNN");
+    }
+  }
 
   @ParameterizedTest
   @CsvSource({
@@ -25,11 +36,73 @@ class KernelsTest {
   void linear_recorded_hasTheBitsOfTheUnrecorded(Dtype dtype, int rows, int in, int out) {
     try (LoadedDevice device = LoadedDevice.open(new Device.Cpu(), dtype, 1);
         TensorScope _ = new TensorScope()) {
-      Supplier<NDArray> linear = linear(device, rows, in, out);
+      for (String method : List.of("linear", "linear_gelu")) {
+        Supplier<NDArray> linear = linear(device, method, rows, in, out);
 
-      assertThat(Gradients.recorded(linear).toFloatArray())
-          .isEqualTo(Gradients.unrecorded(linear).toFloatArray());
+        assertThat(Gradients.recorded(linear).toFloatArray())
+            .as(method)
+            .isEqualTo(Gradients.unrecorded(linear).toFloatArray());
+      }
     }
+  }
+
+  /** Its recorded form computes by one operator and knows the gradient of another. */
+  @ParameterizedTest
+  @CsvSource({"linear, 8", "linear, 200", "linear_gelu, 8", "linear_gelu, 200"})
+  void linear_recorded_hasTheGradientsOfDifferences(String method, int rows) {
+    int in = 5;
+    int out = 3;
+    try (LoadedDevice device = LoadedDevice.open(new Device.Cpu(), 1);
+        TensorScope _ = new TensorScope()) {
+      NDManager manager = device.manager();
+      List<float[]> values = List.of(normals(0, rows * in), normals(1, out * in), normals(2, out));
+      List<Shape> shapes = List.of(new Shape(rows, in), new Shape(out, in), new Shape(out));
+      List<NDArray> leaves = new ArrayList<>();
+      for (int i = 0; i < shapes.size(); i++) {
+        leaves.add(manager.create(values.get(i), shapes.get(i)));
+        leaves.get(i).setRequiresGradient(true);
+      }
+      NDArray output = Gradients.recorded(() -> device.kernels().one(method, leaves.toArray()));
+      Gradients.backward(output, output.onesLike());
+
+      for (int i = 0; i < shapes.size(); i++) {
+        float[] gradient = Gradients.of(leaves).get(i).toFloatArray();
+        for (int at : new int[] {0, gradient.length - 1}) {
+          float step = 0.01f;
+          double slope =
+              (sum(device, method, shapes, values, i, at, step)
+                      - sum(device, method, shapes, values, i, at, -step))
+                  / (2 * step);
+          assertThat((double) gradient[at])
+              .as("%s, argument %d, number %d", method, i, at)
+              .isCloseTo(slope, within(1e-3 * Math.max(1, Math.abs(slope))));
+        }
+      }
+    }
+  }
+
+  /** The sum of a method's output once a number of an argument has moved by {@code step}. */
+  private static double sum(
+      LoadedDevice device,
+      String method,
+      List<Shape> shapes,
+      List<float[]> values,
+      int argument,
+      int at,
+      float step) {
+    Object[] arguments = new Object[shapes.size()];
+    for (int i = 0; i < arguments.length; i++) {
+      float[] moved = values.get(i).clone();
+      if (i == argument) {
+        moved[at] += step;
+      }
+      arguments[i] = device.manager().create(moved, shapes.get(i));
+    }
+    double sum = 0;
+    for (float y : device.kernels().one(method, arguments).toFloatArray()) {
+      sum += y;
+    }
+    return sum;
   }
 
   @ParameterizedTest
@@ -63,35 +136,35 @@ class KernelsTest {
         }
       }
 
-      assertThat(linear(device, rows, in, out).get().toFloatArray())
+      assertThat(linear(device, "linear", rows, in, out).get().toFloatArray())
           .containsExactly(expected, within(tolerance));
     }
   }
 
-  private static Supplier<NDArray> linear(LoadedDevice device, int rows, int in, int out) {
+  private static Supplier<NDArray> linear(
+      LoadedDevice device, String method, int rows, int in, int out) {
     NDManager manager = device.manager();
     NDArray x = manager.create(normals(0, rows * in), new Shape(rows, in));
     NDArray w = manager.create(normals(1, out * in), new Shape(out, in));
     NDArray b = manager.create(normals(2, out));
-    return () -> device.kernels().one("linear", x, w, b);
+    return () -> device.kernels().one(method, x, w, b);
   }
 
   @ParameterizedTest
-  @EnumSource(Dtype.class)
-  void gelu_recordedOrNot_isItsTanhForm(Dtype dtype) {
+  @CsvSource({"FLOAT32, 31, 1e-5", "FLOAT32, 200, 1e-5", "BFLOAT16, 200, .05"})
+  void linearGelu_anyRows_isTheTanhFormOfTheProduct(Dtype dtype, int rows, float tolerance) {
     try (LoadedDevice device = LoadedDevice.open(new Device.Cpu(), dtype, 1);
         TensorScope _ = new TensorScope()) {
-      float[] x = normals(0, 1000);
-      float[] expected = new float[x.length];
-      for (int i = 0; i < x.length; i++) {
-        double inner = Math.sqrt(2 / Math.PI) * (x[i] + 0.044715 * x[i] * x[i] * x[i]);
-        expected[i] = (float) (0.5 * x[i] * (1 + Math.tanh(inner)));
+      float[] products = linear(device, "linear", rows, 24, 40).get().toFloatArray();
+      float[] expected = new float[products.length];
+      for (int i = 0; i < products.length; i++) {
+        double x = products[i];
+        double inner = Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x);
+        expected[i] = (float) (0.5 * x * (1 + Math.tanh(inner)));
       }
-      Supplier<NDArray> gelu = () -> device.kernels().one("gelu", device.manager().create(x));
 
-      assertThat(Gradients.unrecorded(gelu).toFloatArray())
-          .containsExactly(expected, within(1e-6f))
-          .isEqualTo(Gradients.recorded(gelu).toFloatArray());
+      assertThat(linear(device, "linear_gelu", rows, 24, 40).get().toFloatArray())
+          .containsExactly(expected, within(tolerance));
     }
   }
 

@@ -7,29 +7,30 @@
     return torch.lt(torch.floordiv(torch.numel(x), torch.size(x, -1)), 32)
 
   def inferred(self: __torch__.Kernels, x: Tensor, w: Tensor, b: Tensor, activation: str, form: str) -> Tensor:
-    return ops.mkldnn._linear_pointwise(torch.detach(x), torch.detach(w), torch.detach(b), activation, annotate(List[Optional[number]], []), form)
+    return ops.mkldnn._linear_pointwise(x, w, b, activation, annotate(List[Optional[number]], []), form)
 
   def differentiable(self: __torch__.Kernels, x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     return torch.to_dense(torch.mkldnn_linear(torch.to_mkldnn(x), w, b))
 
-  def valued(self: __torch__.Kernels, graph: Tensor, value: Tensor) -> Tensor:
+  def valued(self: __torch__.Kernels, graph: Tensor, x: Tensor, w: Tensor, b: Tensor, activation: str, form: str) -> Tensor:
+    value = (self).inferred(torch.detach(x), torch.detach(w), torch.detach(b), activation, form, )
     _0 = torch.copy_(torch.detach(graph), value)
     return graph
 
   def linear(self: __torch__.Kernels, x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     if (self).has_few_rows(x, ):
       y = torch.linear(x, w, b)
+    elif torch.is_grad_enabled():
+      y = (self).valued((self).differentiable(x, w, b, ), x, w, b, "none", "", )
     else:
       y = (self).inferred(x, w, b, "none", "", )
-      if torch.is_grad_enabled():
-        y = (self).valued((self).differentiable(x, w, b, ), y, )
     return y
 
   def linear_gelu(self: __torch__.Kernels, x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     if (self).has_few_rows(x, ):
       y = (self).gelu(torch.linear(x, w, b), )
+    elif torch.is_grad_enabled():
+      y = (self).valued((self).gelu((self).differentiable(x, w, b, ), ), x, w, b, "gelu", "tanh", )
     else:
       y = (self).inferred(x, w, b, "gelu", "tanh", )
-      if torch.is_grad_enabled():
-        y = (self).valued((self).gelu((self).differentiable(x, w, b, ), ), y, )
     return y

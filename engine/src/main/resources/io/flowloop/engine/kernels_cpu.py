@@ -13,8 +13,9 @@
   # weights of many.
   def attention(self: __torch__.Kernels, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     if torch.le(torch.size(k, 2), 256):
-      weights = torch.softmax(torch.matmul(q, torch.transpose(k, 2, 3)), -1)
-      attended = torch.matmul(weights, v)
+      keys = torch.transpose(torch.flatten(k, 0, 1), 1, 2)
+      weights = torch.softmax(torch.bmm(torch.flatten(q, 0, 1), keys), -1)
+      attended = torch.view(torch.bmm(weights, torch.flatten(v, 0, 1)), torch.size(q))
     else:
       attended = torch.scaled_dot_product_attention(q, k, v, None, 0., False, scale=1.)
     return attended

@@ -8,6 +8,7 @@ import io.flowloop.engine.SampleTimings;
 import io.flowloop.engine.TorchRuntime;
 import io.flowloop.rollout.RolloutException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.LongSummaryStatistics;
@@ -81,14 +82,22 @@ public final class Benchmark {
       listener.onLoaded();
       onStop.set(pool::stop);
       try {
-        spec.rows().forEach(n -> measure(n, pool));
+        // The most rows first: iterations of few rows are too short to warm the JVM up.
+        spec.rows().stream().sorted(Comparator.reverseOrder()).forEach(n -> measure(n, pool));
       } catch (EngineException | RolloutException e) {
         if (!stopped) {
           throw e;
         }
       }
-      return new BenchResult(spec, engineSetUp, actorSetUp, List.copyOf(results.values()), stopped);
+      return new BenchResult(spec, engineSetUp, actorSetUp, inOrder(), stopped);
     }
+  }
+
+  /** The results so far, in the order of the rows that were asked for. */
+  private List<CellResult> inOrder() {
+    return results.values().stream()
+        .sorted(Comparator.comparingInt(result -> spec.rows().indexOf(result.cell().rows())))
+        .toList();
   }
 
   private void measure(int n, EnginePool pool) {

@@ -28,8 +28,8 @@ final class GlyphTransformer implements Pipeline.Denoiser {
   /** Longest wavelength of the timestep's and the positions' sine features. */
   private static final double MAX_PERIOD = 10_000;
 
-  /** Tensors of one stream of a block besides its modulation. */
-  private static final int STREAM = 10;
+  /** Tensors of a block besides its modulation. */
+  private static final int BLOCK = 20;
 
   private final Kernels kernels;
   private final NDManager manager;
@@ -125,7 +125,8 @@ final class GlyphTransformer implements Pipeline.Denoiser {
   }
 
   /**
-   * Shifts, scales and gates of all blocks and of the output, from the noise level alone.
+   * Shifts, factors (1 + scale) and gates of all blocks and of the output, from the noise level
+   * alone.
    *
    * @param sigmas (T)
    * @return (T, M), M = 12·D for each block and 2·D for the output
@@ -252,17 +253,12 @@ final class GlyphTransformer implements Pipeline.Denoiser {
             tokens.image(),
             tokens.text(),
             modulation,
-            stream(2 * block),
-            stream(2 * block + 1));
+            blocks.subList(block * BLOCK, (block + 1) * BLOCK));
     return new Tokens(after.get(0), last ? tokens.text() : after.get(1));
   }
 
   private int depth() {
-    return blocks.size() / (2 * STREAM);
-  }
-
-  private List<NDArray> stream(int index) {
-    return blocks.subList(index * STREAM, (index + 1) * STREAM);
+    return blocks.size() / BLOCK;
   }
 
   private NDArray velocity(NDArray image, NDArray modulation) {

@@ -17,7 +17,7 @@ public final class PipelineEngine implements DiffusionEngine {
   private long policyVersion;
 
   /**
-   * @param pipeline the model; closed with the engine
+   * @param pipeline the model, which from now on records no gradients; closed with the engine
    * @param maxRowsPerForward most samples of one forward, 1 or more
    */
   public PipelineEngine(Pipeline pipeline, int maxRowsPerForward) {
@@ -26,6 +26,7 @@ public final class PipelineEngine implements DiffusionEngine {
           "maxRowsPerForward: " + maxRowsPerForward + " (expected: 1 or more)");
     }
     this.pipeline = pipeline;
+    pipeline.kernels().neverRecord();
     this.loop = new DenoisingLoop(pipeline);
     this.maxRowsPerForward = maxRowsPerForward;
   }

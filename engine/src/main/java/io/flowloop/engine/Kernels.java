@@ -171,8 +171,8 @@ public final class Kernels implements AutoCloseable {
 
   /**
    * Runs {@code method}; each argument is an {@link NDArray}, or a {@code List<NDArray>} for a
-   * parameter of type {@code List[Tensor]}. Gradients are recorded where gradient mode is on, unless
-   * {@link #neverRecord} was called.
+   * parameter of type {@code List[Tensor]}. Gradients are recorded where gradient mode is on,
+   * unless {@link #neverRecord} was called.
    */
   public NDList run(String method, Object... arguments) {
     NDList inputs = new NDList(markers.computeIfAbsent(method, this::marker));

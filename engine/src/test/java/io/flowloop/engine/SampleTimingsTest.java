@@ -13,7 +13,7 @@ class SampleTimingsTest {
   /** The samples of one sub-batch. */
   private static List<SampleTimings> subBatch(int rows, int forwards) {
     return Collections.nCopies(
-        rows, new SampleTimings(rows, forwards, Duration.ZERO, Duration.ZERO, Duration.ZERO));
+        rows, new SampleTimings(rows, forwards, 0, Duration.ZERO, Duration.ZERO, Duration.ZERO));
   }
 
   @Test

@@ -20,6 +20,7 @@ import java.util.SortedMap;
  * @param dropped groups that are missing from it, with their causes
  * @param batching how the rows went into requests
  * @param forwards denoising forwards by the number of samples in each, smallest first
+ * @param oomSplits forwards that a device had no memory for and that were halved
  * @param reward over all samples
  * @param groupStdMean mean of the groups' reward stds
  * @param zeroStdGroups groups whose rewards are all the same, from which nothing can be learned
@@ -33,6 +34,7 @@ public record RolloutSummary(
     List<DroppedGroup> dropped,
     Batching batching,
     SortedMap<Integer, Integer> forwards,
+    int oomSplits,
     RewardStats reward,
     double groupStdMean,
     int zeroStdGroups,
@@ -48,6 +50,7 @@ public record RolloutSummary(
    */
   public static RolloutSummary of(RolloutBatch batch) {
     List<RewardedSample> samples = batch.samples();
+    List<SampleTimings> timings = samples.stream().map(s -> s.sample().timings()).toList();
     double[] groupStds =
         batch.groups().stream()
             .mapToDouble(group -> RewardStats.of(group.samples()).std())
@@ -58,8 +61,8 @@ public record RolloutSummary(
         batch.groups().size(),
         batch.dropped(),
         batch.batching(),
-        SampleTimings.forwardsBySize(
-            samples.stream().map(sample -> sample.sample().timings()).toList()),
+        SampleTimings.forwardsBySize(timings),
+        SampleTimings.oomSplits(timings),
         RewardStats.of(samples),
         Arrays.stream(groupStds).average().orElseThrow(),
         (int) Arrays.stream(groupStds).filter(std -> std == 0).count(),

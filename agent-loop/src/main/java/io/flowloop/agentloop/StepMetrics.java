@@ -91,6 +91,7 @@ final class StepMetrics {
     values.put("rollout/requests", (double) summary.batching().requests());
     values.put("rollout/groups", (double) summary.groups());
     values.put("rollout/groups_dropped", (double) summary.dropped().size());
+    values.put("rollout/oom_splits", (double) summary.oomSplits());
     summary
         .forwards()
         .forEach((rows, count) -> values.put("rollout/forwards/b" + rows, (double) count));

@@ -10,6 +10,7 @@ import io.flowloop.rollout.ToyEngines;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
@@ -72,6 +73,22 @@ class ForwardsTest {
             Collections.nCopies(NUMBERS.size(), ofOneRequest).stream()
                 .flatMap(List::stream)
                 .toList());
+  }
+
+  @Test
+  void run_memoryForTwoRows_halvesOneForwardAndCountsIt() {
+    RecordingEngines engines = new RecordingEngines(64, 2);
+    rig.factory = engines;
+    RolloutRunner runner = rig.start();
+
+    RolloutSummary summary = RolloutSummary.of(runner.run(NUMBERS, 0, RolloutListener.NONE));
+
+    assertThat(rows(engines.forwards()).getFirst()).isEqualTo(N);
+    assertThat(rows(engines.forwards()).subList(1, engines.forwards().size()))
+        .isEqualTo(times(ROWS / 2 * DENOISING_STEPS, 2));
+    assertThat(summary.forwards()).isEqualTo(Map.of(2, ROWS / 2 * DENOISING_STEPS));
+    assertThat(summary.oomSplits()).isEqualTo(1);
+    assertThat(runner.stats().toCompletableFuture().join().oomSplits()).isEqualTo(1);
   }
 
   @Test

@@ -2,6 +2,7 @@ package io.flowloop.agentloop;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import io.flowloop.config.Device;
 import io.flowloop.engine.DiffusionEngine;
 import io.flowloop.engine.Kernels;
@@ -21,18 +22,30 @@ import java.util.Queue;
 import java.util.SequencedMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
-/** Engines of a small glyph model that note down each request and each forward of the network. */
+/**
+ * Engines of a small glyph model that note down each request and each forward of the network, on a
+ * device with memory for so many rows of it.
+ */
 final class RecordingEngines implements EngineFactory {
 
   /** Something that an engine did for so many rows. */
   record Work(int engine, int rows) {}
 
+  /** More bytes than a process can address. */
+  private static final Shape ABSURD = new Shape(1L << 50);
+
   private final int maxRowsPerForward;
+  private final int fittingRows;
   private final Queue<Work> requests = new ConcurrentLinkedQueue<>();
   private final Queue<Work> forwards = new ConcurrentLinkedQueue<>();
 
   RecordingEngines(int maxRowsPerForward) {
+    this(maxRowsPerForward, Integer.MAX_VALUE);
+  }
+
+  RecordingEngines(int maxRowsPerForward, int fittingRows) {
     this.maxRowsPerForward = maxRowsPerForward;
+    this.fittingRows = fittingRows;
   }
 
   List<Work> requests() {
@@ -88,10 +101,12 @@ final class RecordingEngines implements EngineFactory {
   private final class RecordingDenoiser implements Pipeline.Denoiser {
 
     private final int engine;
+    private final NDManager manager;
     private final Pipeline.Denoiser denoiser;
 
-    RecordingDenoiser(int engine, Pipeline.Denoiser denoiser) {
+    RecordingDenoiser(int engine, NDManager manager, Pipeline.Denoiser denoiser) {
       this.engine = engine;
+      this.manager = manager;
       this.denoiser = denoiser;
     }
 
@@ -102,7 +117,11 @@ final class RecordingEngines implements EngineFactory {
 
     @Override
     public NDArray velocity(NDArray latents, NDArray conditioning, NDArray text) {
-      forwards.add(new Work(engine, Math.toIntExact(latents.getShape().get(0))));
+      int rows = Math.toIntExact(latents.getShape().get(0));
+      forwards.add(new Work(engine, rows));
+      if (rows > fittingRows) {
+        manager.zeros(ABSURD);
+      }
       return denoiser.velocity(latents, conditioning, text);
     }
 
@@ -124,12 +143,12 @@ final class RecordingEngines implements EngineFactory {
 
     @Override
     public Denoiser denoiser() {
-      return new RecordingDenoiser(engine, pipeline.denoiser());
+      return new RecordingDenoiser(engine, manager(), pipeline.denoiser());
     }
 
     @Override
     public Denoiser denoiser(Map<String, NDArray> weights) {
-      return new RecordingDenoiser(engine, pipeline.denoiser(weights));
+      return new RecordingDenoiser(engine, manager(), pipeline.denoiser(weights));
     }
 
     @Override

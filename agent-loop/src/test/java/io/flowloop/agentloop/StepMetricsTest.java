@@ -109,7 +109,8 @@ class StepMetricsTest {
                             + " approx_kl kl_loss grad_norm lr optimizer_steps skipped_steps"
                             + " fresh_ratio_error log_prob_drift/t0 log_prob_drift/t2 version"),
                     names(
-                        "rollout/", "rows rows_batched requests groups groups_dropped forwards/b2"),
+                        "rollout/",
+                        "rows rows_batched requests groups groups_dropped oom_splits forwards/b2"),
                     Stream.of("gen", "reward", "log_prob", "update_policy", "sync", "step")
                         .flatMap(
                             stage ->
@@ -158,6 +159,7 @@ class StepMetricsTest {
     "rollout/requests, 3",
     "rollout/groups, 2",
     "rollout/groups_dropped, 1",
+    "rollout/oom_splits, 0",
     "rollout/forwards/b2, 10",
     "timing_s/gen, 1",
     "timing_s/reward, 0.2",

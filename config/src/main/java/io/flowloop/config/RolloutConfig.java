@@ -11,7 +11,8 @@ import java.time.Duration;
  * @param seed run seed; with the step and the row it decides all noise of a sample
  * @param engines copies of the model in this JVM
  * @param workers agent-loop workers
- * @param maxRowsPerForward rows of one forward at most; a larger request takes several
+ * @param maxRowsPerForward rows of one forward at most, fewer where memory runs out; a larger
+ *     request takes several
  * @param requestTimeout longest wait for one rollout request
  * @param agentLoop name of the agent loop that turns prompts into requests
  */

@@ -14,7 +14,11 @@ public interface DiffusionEngine extends AutoCloseable {
    * Draws one sample for each seed, in the order of the seeds. A sample depends on its prompt, its
    * seed, the sampling and the weights; never on the other seeds of the request.
    *
-   * @throws EngineException if a forward fails; it names the request, rows and device
+   * <p>Where the device has no memory for a forward, the request is drawn in smaller ones, which
+   * {@link SampleTimings#oomSplits} counts.
+   *
+   * @throws EngineException if a forward fails, or does not fit with a single row; it names the
+   *     request, rows and device
    */
   List<Sample> generate(RolloutRequest request);
 

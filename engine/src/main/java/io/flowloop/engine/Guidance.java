@@ -31,6 +31,11 @@ record Guidance(Pipeline pipeline, double scale) {
         prompt, isOn() ? encoder.encode(encoder.negativePrompt()).tokens() : prompt);
   }
 
+  /** Rows of the network's forward for k samples. */
+  int rowsOfForward(int k) {
+    return isOn() ? 2 * k : k;
+  }
+
   /** The text of each row of a forward. */
   NDArray rowsOfText(Conditioning conditioning, int k) {
     return isOn()

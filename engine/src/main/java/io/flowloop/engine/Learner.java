@@ -21,7 +21,7 @@ public interface Learner extends AutoCloseable {
    *     {@link java.util.concurrent.CancellationException}, and only {@link #restore} or {@link
    *     #close} may follow
    * @throws EngineException if a sample is of another version, has no stochastic step or its
-   *     numbers are not finite
+   *     numbers are not finite, or if the device has no memory for the update
    */
   UpdateMetrics update(List<TrainingSample> samples, int trainingStep, BooleanSupplier cancelled);
 

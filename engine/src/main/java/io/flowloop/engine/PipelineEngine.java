@@ -4,16 +4,41 @@ import io.flowloop.engine.Pipeline.TextEncoder.Encoded;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The engine of any {@link Pipeline}: encode the prompt once, walk its rows in forwards of at most
  * {@code maxRowsPerForward} samples, decode, and hand out plain Java data.
+ *
+ * <p>A forward that the device has no memory for is halved until it fits, and so are those to come.
  */
 public final class PipelineEngine implements DiffusionEngine {
 
+  private static final Logger LOG = LoggerFactory.getLogger(PipelineEngine.class);
+
+  private static final String MORE_MEMORY =
+      "draw smaller images (model.imageHeight, model.imageWidth), compute in bfloat16 (model.dtype),"
+          + " do without guidance (sampler.guidanceScale=1) or run fewer engines on the device"
+          + " (rollout.engines)";
+
+  /** What a request has in common for all of its forwards. */
+  private record Prompt(
+      Guidance.Conditioning conditioning,
+      PromptEmbedding embedding,
+      long tokensPerSample,
+      Duration encode) {}
+
+  /**
+   * Rows that were walked together.
+   *
+   * @param oomSplits forwards that were halved before this one fitted
+   */
+  private record Walked(List<RowSeed> rows, List<Trajectory> trajectories, int oomSplits) {}
+
   private final Pipeline pipeline;
   private final DenoisingLoop loop;
-  private final int maxRowsPerForward;
+  private final ForwardLimit limit;
   private long policyVersion;
 
   /**
@@ -28,64 +53,115 @@ public final class PipelineEngine implements DiffusionEngine {
     this.pipeline = pipeline;
     pipeline.kernels().neverRecord();
     this.loop = new DenoisingLoop(pipeline);
-    this.maxRowsPerForward = maxRowsPerForward;
+    this.limit = new ForwardLimit(maxRowsPerForward);
   }
 
   @Override
   public List<Sample> generate(RolloutRequest request) {
     List<Sample> samples = new ArrayList<>(request.rows());
     try (TensorScope _ = new TensorScope()) {
-      long start = System.nanoTime();
-      Encoded prompt = pipeline.textEncoder().encode(request.prompt());
-      Guidance.Conditioning conditioning =
-          new Guidance(pipeline, request.sampling().guidanceScale()).conditioning(prompt.tokens());
-      Duration encode = since(start);
-      for (int from = 0; from < request.rows(); from += maxRowsPerForward) {
-        int to = Math.min(from + maxRowsPerForward, request.rows());
-        List<RowSeed> rows = request.seeds().subList(from, to);
-        samples.addAll(
-            subBatch(request.sampling(), conditioning, prompt.embedding(), rows, encode));
+      Prompt prompt = encode(request);
+      while (samples.size() < request.rows()) {
+        samples.addAll(subBatch(request, prompt, samples.size()));
       }
     } catch (ai.djl.engine.EngineException e) {
       throw new EngineException(
-          "forward failed on %s for prompt '%s', rows %s: %s; if memory ran out, lower"
-                  .formatted(pipeline.device(), request.prompt(), request.seeds(), e.getMessage())
-              + " rollout.maxRowsPerForward (now %d)".formatted(maxRowsPerForward),
+          "forward failed on %s for prompt '%s', rows %s: %s"
+              .formatted(
+                  pipeline.device(),
+                  request.prompt(),
+                  request.seeds(),
+                  OutOfMemory.line(e)
+                      .map(line -> line + "; " + MORE_MEMORY)
+                      .orElse(e.getMessage())),
           e);
     }
     return samples;
   }
 
-  private List<Sample> subBatch(
-      Sampling sampling,
-      Guidance.Conditioning conditioning,
-      PromptEmbedding embedding,
-      List<RowSeed> rows,
-      Duration encode) {
+  private Prompt encode(RolloutRequest request) {
     long start = System.nanoTime();
-    List<Trajectory> trajectories = loop.walk(conditioning, rows, sampling);
+    Encoded encoded = pipeline.textEncoder().encode(request.prompt());
+    Guidance guidance = new Guidance(pipeline, request.sampling().guidanceScale());
+    long tokens = pipeline.latentShape().tokens() + encoded.tokens().getShape().get(1);
+    return new Prompt(
+        guidance.conditioning(encoded.tokens()),
+        encoded.embedding(),
+        guidance.rowsOfForward(1) * tokens,
+        since(start));
+  }
+
+  /** The samples of a forward, the first of which is number {@code from} of the request. */
+  private List<Sample> subBatch(RolloutRequest request, Prompt prompt, int from) {
+    long start = System.nanoTime();
+    Walked walked = walk(request, prompt, from);
     Duration denoise = since(start);
     long decodeStart = System.nanoTime();
-    List<RgbImage> images = new ArrayList<>(rows.size());
-    for (int i = 0; i < rows.size(); i++) {
-      requireFinite(trajectories.get(i), rows.get(i));
-      images.add(pipeline.imageDecoder().decode(trajectories.get(i).finalLatents()));
+    int rows = walked.rows().size();
+    List<RgbImage> images = new ArrayList<>(rows);
+    for (int i = 0; i < rows; i++) {
+      requireFinite(walked.trajectories().get(i), walked.rows().get(i));
+      images.add(pipeline.imageDecoder().decode(walked.trajectories().get(i).finalLatents()));
     }
     SampleTimings timings =
         new SampleTimings(
-            rows.size(), sampling.numInferenceSteps(), encode, denoise, since(decodeStart));
-    List<Sample> samples = new ArrayList<>(rows.size());
-    for (int i = 0; i < rows.size(); i++) {
+            rows,
+            request.sampling().numInferenceSteps(),
+            walked.oomSplits(),
+            prompt.encode(),
+            denoise,
+            since(decodeStart));
+    List<Sample> samples = new ArrayList<>(rows);
+    for (int i = 0; i < rows; i++) {
       samples.add(
           new Sample(
-              rows.get(i),
+              walked.rows().get(i),
               images.get(i),
-              trajectories.get(i),
-              embedding,
+              walked.trajectories().get(i),
+              prompt.embedding(),
               policyVersion(),
               timings));
     }
     return samples;
+  }
+
+  /** Walks as many rows as fit, from number {@code from} of the request on. */
+  private Walked walk(RolloutRequest request, Prompt prompt, int from) {
+    for (int oomSplits = 0; ; oomSplits++) {
+      int end = limit.end(from, request.rows(), prompt.tokensPerSample());
+      List<RowSeed> rows = request.seeds().subList(from, end);
+      try {
+        List<Trajectory> trajectories = loop.walk(prompt.conditioning(), rows, request.sampling());
+        warn(rows.size(), oomSplits);
+        return new Walked(rows, trajectories, oomSplits);
+      } catch (ai.djl.engine.EngineException e) {
+        String line = OutOfMemory.line(e).orElseThrow(() -> e);
+        limit.halve(rows.size(), prompt.tokensPerSample());
+        if (rows.size() == 1) {
+          throw new EngineException(
+              "row %d, seed %d, of prompt '%s' does not fit on %s, alone in its forward: %s; %s"
+                  .formatted(
+                      rows.getFirst().row(),
+                      rows.getFirst().seed(),
+                      request.prompt(),
+                      pipeline.device(),
+                      line,
+                      MORE_MEMORY),
+              e);
+        }
+      }
+    }
+  }
+
+  private void warn(int rows, int oomSplits) {
+    if (oomSplits > 0) {
+      LOG.warn(
+          "memory of {} ran out: forwards have {} rows at most from now on"
+              + " (rollout.maxRowsPerForward={} spares the attempts)",
+          pipeline.device(),
+          rows,
+          rows);
+    }
   }
 
   private void requireFinite(Trajectory trajectory, RowSeed row) {

@@ -67,9 +67,26 @@ public final class PolicyLearner implements Learner {
     samples.forEach(sample -> check(sample.sample()));
     PolicyUpdate update =
         new PolicyUpdate(pipeline, policy, sampler, config, () -> move(trainingStep), cancelled);
-    UpdateMetrics metrics = update.run(samples);
+    UpdateMetrics metrics;
+    try {
+      metrics = update.run(samples);
+    } catch (ai.djl.engine.EngineException e) {
+      throw OutOfMemory.line(e).<RuntimeException>map(line -> doesNotFit(line, e)).orElse(e);
+    }
     version++;
     return metrics;
+  }
+
+  private EngineException doesNotFit(String line, ai.djl.engine.EngineException cause) {
+    String rows =
+        config.microBatch().isPresent()
+            ? Integer.toString(config.microBatch().getAsInt())
+            : "null, the rows of the rollout's forwards";
+    return new EngineException(
+        "the update does not fit on %s: %s; set update.activationCheckpointing=true (now %s) or lower"
+                .formatted(pipeline.device(), line, config.activationCheckpointing())
+            + " update.microBatch (now %s)".formatted(rows),
+        cause);
   }
 
   private void check(Sample sample) {

@@ -13,12 +13,19 @@ import java.util.TreeMap;
  *
  * @param rowsPerForward samples that shared each forward with this one, itself included
  * @param forwards denoising forwards this sample took part in
+ * @param oomSplits forwards before these that the device had no memory for, and that were halved
+ *     for it
  * @param encode text encoding of the request
- * @param denoise the denoising loop
+ * @param denoise the denoising loop, with those forwards
  * @param decode decoding and copying out
  */
 public record SampleTimings(
-    int rowsPerForward, int forwards, Duration encode, Duration denoise, Duration decode) {
+    int rowsPerForward,
+    int forwards,
+    int oomSplits,
+    Duration encode,
+    Duration denoise,
+    Duration decode) {
 
   private record Forward(int rows, int repeated) {}
 
@@ -39,5 +46,18 @@ public record SampleTimings(
             forwards.merge(
                 forward.rows(), count / forward.rows() * forward.repeated(), Integer::sum));
     return forwards;
+  }
+
+  /**
+   * The halved forwards of all these samples.
+   *
+   * @param samples with all that shared a forward
+   */
+  public static int oomSplits(List<SampleTimings> samples) {
+    double splits =
+        samples.stream()
+            .mapToDouble(sample -> (double) sample.oomSplits() / sample.rowsPerForward())
+            .sum();
+    return Math.toIntExact(Math.round(splits));
   }
 }

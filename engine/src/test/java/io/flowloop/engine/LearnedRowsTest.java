@@ -105,7 +105,7 @@ class LearnedRowsTest {
             new SdeWindow(1, 2),
             new float[] {-row, -10 - row});
     SampleTimings timings =
-        new SampleTimings(rowsPerForward, 4, Duration.ZERO, Duration.ZERO, Duration.ZERO);
+        new SampleTimings(rowsPerForward, 4, 0, Duration.ZERO, Duration.ZERO, Duration.ZERO);
     Sample sample =
         new Sample(
             new RowSeed(row, row), new RgbImage(1, 1, new byte[3]), trajectory, prompt, 0, timings);

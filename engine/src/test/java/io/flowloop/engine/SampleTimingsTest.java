@@ -12,8 +12,13 @@ class SampleTimingsTest {
 
   /** The samples of one sub-batch. */
   private static List<SampleTimings> subBatch(int rows, int forwards) {
+    return subBatch(rows, forwards, 0);
+  }
+
+  private static List<SampleTimings> subBatch(int rows, int forwards, int oomSplits) {
     return Collections.nCopies(
-        rows, new SampleTimings(rows, forwards, Duration.ZERO, Duration.ZERO, Duration.ZERO));
+        rows,
+        new SampleTimings(rows, forwards, oomSplits, Duration.ZERO, Duration.ZERO, Duration.ZERO));
   }
 
   @Test
@@ -29,5 +34,16 @@ class SampleTimingsTest {
   @Test
   void forwardsBySize_noSample_isEmpty() {
     assertThat(SampleTimings.forwardsBySize(List.of())).isEmpty();
+  }
+
+  @Test
+  void oomSplits_severalSubBatches_countsEachOnce() {
+    List<SampleTimings> samples =
+        Stream.of(subBatch(3, 10, 2), subBatch(3, 10, 0), subBatch(3, 10, 2), subBatch(7, 10, 1))
+            .flatMap(List::stream)
+            .toList();
+
+    assertThat(SampleTimings.oomSplits(samples)).isEqualTo(5);
+    assertThat(SampleTimings.oomSplits(List.of())).isZero();
   }
 }

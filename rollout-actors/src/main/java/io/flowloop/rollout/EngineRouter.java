@@ -4,6 +4,7 @@ import io.flowloop.engine.EngineException;
 import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.Sample;
+import io.flowloop.engine.SampleTimings;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -104,9 +105,15 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
    * @param leases of each engine
    * @param samplesOutstanding of each engine
    * @param lateResults results that came after their lease had ended, since the start
+   * @param oomSplits forwards that a device had no memory for and that were halved, since the
+   *     start, without those of requests that failed
    */
   public record Stats(
-      int waiting, List<Integer> leases, List<Integer> samplesOutstanding, long lateResults) {}
+      int waiting,
+      List<Integer> leases,
+      List<Integer> samplesOutstanding,
+      long lateResults,
+      long oomSplits) {}
 
   /**
    * A router over new engines.
@@ -132,6 +139,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
   private long policyVersion;
   private long leasesGranted;
   private long lateResults;
+  private long oomSplits;
 
   private EngineRouter(
       ActorContext<Command> context,
@@ -201,16 +209,19 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
   private void onEvent(EngineSlot engine, EngineActor.Event event) {
     switch (event) {
       case EngineActor.Started _ -> onStarted(engine);
-      case EngineActor.Generated done ->
-          release(engine, done.lease())
-              .ifPresent(
-                  order -> order.replyTo().tell(new Generated(order.request(), done.samples())));
+      case EngineActor.Generated done -> onGenerated(engine, done);
       case EngineActor.Failed failed ->
           release(engine, failed.lease()).ifPresent(order -> fail(order, failed.cause()));
       case EngineActor.Loaded loaded -> onLoaded(engine, loaded);
       case EngineActor.Refused refused -> onRefused(engine, refused.cause());
       case EngineActor.Gone gone -> lose(engine, gone.cause());
     }
+  }
+
+  private void onGenerated(EngineSlot engine, EngineActor.Generated done) {
+    oomSplits += SampleTimings.oomSplits(done.samples().stream().map(Sample::timings).toList());
+    release(engine, done.lease())
+        .ifPresent(order -> order.replyTo().tell(new Generated(order.request(), done.samples())));
   }
 
   private void onStarted(EngineSlot engine) {
@@ -356,6 +367,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
         waiting.size(),
         engines.stream().map(EngineSlot::leases).toList(),
         engines.stream().map(EngineSlot::samplesOutstanding).toList(),
-        lateResults);
+        lateResults,
+        oomSplits);
   }
 }

@@ -191,6 +191,7 @@ public final class ToyEngines implements EngineFactory {
         new SampleTimings(
             request.rows(),
             sampling.numInferenceSteps(),
+            0,
             Duration.ZERO,
             Duration.ZERO,
             Duration.ZERO));

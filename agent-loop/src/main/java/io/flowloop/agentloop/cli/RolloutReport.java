@@ -46,9 +46,7 @@ record RolloutReport(
         """
         .formatted(
             summary.batching(),
-            summary.forwards().entrySet().stream()
-                .map(forward -> "%d of %d rows".formatted(forward.getValue(), forward.getKey()))
-                .collect(Collectors.joining(", ")),
+            forwards(),
             summary.imagesPerSecond(),
             samples(),
             Units.seconds(summary.elapsed()),
@@ -61,6 +59,16 @@ record RolloutReport(
             summary.groupStdMean(),
             summary.zeroStdGroups(),
             summary.dropped().size());
+  }
+
+  private String forwards() {
+    String sizes =
+        summary.forwards().entrySet().stream()
+            .map(forward -> "%d of %d rows".formatted(forward.getValue(), forward.getKey()))
+            .collect(Collectors.joining(", "));
+    return summary.oomSplits() == 0
+        ? sizes
+        : sizes + "; %d halved as memory ran out".formatted(summary.oomSplits());
   }
 
   private int samples() {
@@ -85,6 +93,7 @@ record RolloutReport(
     json.add("single_row_reasons", GSON.toJsonTree(summary.batching().reasons()));
     json.addProperty("forwards", summary.forwardsTotal());
     json.add("batch_sizes", GSON.toJsonTree(summary.forwards()));
+    json.addProperty("oom_splits", summary.oomSplits());
     json.add("reward", GSON.toJsonTree(summary.reward()));
     json.addProperty("groups", summary.groups());
     json.addProperty("group_std_mean", summary.groupStdMean());

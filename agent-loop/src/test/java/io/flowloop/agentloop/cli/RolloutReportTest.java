@@ -33,6 +33,7 @@ class RolloutReportTest {
                       1, "a \"34\"", List.of(4, 5, 6, 7), new RolloutException("row 5: no ink"))),
               new Batching(8, 8, 2, List.of()),
               new TreeMap<>(Map.of(4, 10)),
+              3,
               new RewardStats(0.5, 0.25, 0, 1),
               0.25,
               0,
@@ -46,7 +47,7 @@ class RolloutReportTest {
   void text_droppedGroup_countsTheSamplesLeft() {
     assertThat(report.text())
         .contains("batched 8/8 rows in 2 requests")
-        .contains("10 of 4 rows")
+        .contains("10 of 4 rows; 3 halved as memory ran out")
         .contains("8.0 images/s: 4 images in 0.50 s, after 0.25 s to load the model")
         .contains("mean 0.5000, std 0.2500")
         .contains("1 dropped");

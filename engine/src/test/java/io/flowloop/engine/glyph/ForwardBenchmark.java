@@ -54,10 +54,7 @@ class ForwardBenchmark {
     int threads = Integer.getInteger("flowloop.threads", 1);
     try (GlyphPipeline pipeline =
         new GlyphPipeline(
-            LoadedDevice.open(new Device.Cpu(), threads),
-            GlyphWeights.embedded(),
-            HEIGHT,
-            WIDTH)) {
+            LoadedDevice.open(new Device.Cpu(), threads), GlyphWeights.embedded(), HEIGHT, WIDTH)) {
       double bytesPerSecond = bytesPerSecond(pipeline);
       System.out.printf(
           "threads: %d, dense layers by %s, a copy moves %.1f GB/s%n%5s %11s %11s %9s %9s %9s %9s%n",
@@ -198,7 +195,6 @@ class ForwardBenchmark {
       longs[i] = shape[i];
       count *= shape[i];
     }
-    return manager.create(
-        Noise.normals(1, Noise.Use.WEIGHTS, 0, count), new Shape(longs));
+    return manager.create(Noise.normals(1, Noise.Use.WEIGHTS, 0, count), new Shape(longs));
   }
 }

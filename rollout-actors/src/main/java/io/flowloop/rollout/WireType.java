@@ -94,7 +94,9 @@ sealed interface WireType {
 
   /** The class without its package. */
   static String nameOf(Class<?> type) {
-    return type.getTypeName().substring(type.getPackageName().length()).replaceFirst("^\\.", "");
+    String name = type.getTypeName();
+    String prefix = type.getPackageName() + ".";
+    return (name.startsWith(prefix) ? name.substring(prefix.length()) : name).replace('$', '.');
   }
 
   /**

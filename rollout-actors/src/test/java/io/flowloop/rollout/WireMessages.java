@@ -29,7 +29,10 @@ final class WireMessages {
   private static final RolloutRequest REQUEST =
       new RolloutRequest(
           "a \"7\" — é", List.of(new RowSeed(4, -1), new RowSeed(5, 1L << 40)), SAMPLING);
-  private static final EngineException CAUSE = new EngineException("row 4: NaN");
+
+  private static EngineException cause() {
+    return new EngineException("row 4: NaN");
+  }
 
   static List<WireMessage> all(ActorSystem<?> system) {
     return List.of(
@@ -37,15 +40,15 @@ final class WireMessages {
         new EngineActor.Load(ToyEngines.weights(3)),
         new EngineActor.Started(2),
         new EngineActor.Generated(2, 7, List.of(sample(4), sample(5))),
-        new EngineActor.Failed(2, 7, CAUSE),
+        new EngineActor.Failed(2, 7, cause()),
         new EngineActor.Loaded(2, 3, 0xFFFF_FFFFL),
-        new EngineActor.Refused(2, CAUSE),
-        new EngineActor.Gone(2, CAUSE),
+        new EngineActor.Refused(2, cause()),
+        new EngineActor.Gone(2, cause()),
         new EngineRouter.Generate(REQUEST, resolve(system, "asker#1")),
         new EngineRouter.Generated(REQUEST, List.of(sample(4))),
-        new EngineRouter.Failed(REQUEST, CAUSE),
+        new EngineRouter.Failed(REQUEST, cause()),
         new EngineRouter.AwaitEngines(resolve(system, "asker#2")),
-        new EngineRouter.Availability(Optional.of(CAUSE), 3));
+        new EngineRouter.Availability(Optional.of(cause()), 3));
   }
 
   private static <T> ActorRef<T> resolve(ActorSystem<?> system, String name) {

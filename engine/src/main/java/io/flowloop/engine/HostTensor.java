@@ -15,7 +15,8 @@ public record HostTensor(List<Long> shape, float[] values) {
    */
   public HostTensor {
     shape = List.copyOf(shape);
-    if (shape.stream().reduce(1L, Math::multiplyExact) != values.length) {
+    if (shape.stream().anyMatch(size -> size < 0)
+        || shape.stream().reduce(1L, Math::multiplyExact) != values.length) {
       throw new IllegalArgumentException(
           "values: %d (expected: as many as shape %s holds)".formatted(values.length, shape));
     }

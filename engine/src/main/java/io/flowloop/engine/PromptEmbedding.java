@@ -10,9 +10,9 @@ package io.flowloop.engine;
 public record PromptEmbedding(float[] values, boolean[] mask, int width) {
 
   public PromptEmbedding {
-    if (values.length != mask.length * width) {
+    if (width < 1 || values.length != (long) mask.length * width) {
       throw new IllegalArgumentException(
-          "prompt embedding: %d values (expected: %d tokens · width %d)"
+          "prompt embedding: %d values (expected: %d tokens · width %d, which is 1 or more)"
               .formatted(values.length, mask.length, width));
     }
   }

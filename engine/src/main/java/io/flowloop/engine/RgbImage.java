@@ -10,7 +10,7 @@ package io.flowloop.engine;
 public record RgbImage(int width, int height, byte[] rgb) {
 
   public RgbImage {
-    if (width < 1 || height < 1 || rgb.length != width * height * 3) {
+    if (width < 1 || height < 1 || rgb.length != 3L * width * height) {
       throw new IllegalArgumentException(
           "image: %d×%d pixels in %d bytes (expected: width·height·3 bytes)"
               .formatted(width, height, rgb.length));

@@ -27,6 +27,22 @@ public record SampleTimings(
     Duration denoise,
     Duration decode) {
 
+  /**
+   * @throws IllegalArgumentException if a number or a time is impossible
+   */
+  public SampleTimings {
+    if (rowsPerForward < 1 || forwards < 0) {
+      throw new IllegalArgumentException(
+          "timings: %d forwards of %d rows (expected: 0 or more, of 1 or more)"
+              .formatted(forwards, rowsPerForward));
+    }
+    if (encode.isNegative() || denoise.isNegative() || decode.isNegative()) {
+      throw new IllegalArgumentException(
+          "timings: encode %s, denoise %s, decode %s (expected: 0 or more)"
+              .formatted(encode, denoise, decode));
+    }
+  }
+
   private record Forward(int rows, int repeated) {}
 
   /**

@@ -12,9 +12,10 @@ public record SdeWindow(int start, int size) {
   public static final SdeWindow NONE = new SdeWindow(0, 0);
 
   public SdeWindow {
-    if (start < 0 || size < 0) {
+    if (start < 0 || size < 0 || start > Integer.MAX_VALUE - size) {
       throw new IllegalArgumentException(
-          "sdeWindow: start %d, size %d (expected: both 0 or more)".formatted(start, size));
+          "sdeWindow: start %d, size %d (expected: both 0 or more, their sum an int)"
+              .formatted(start, size));
     }
   }
 

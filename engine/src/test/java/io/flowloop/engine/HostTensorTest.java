@@ -17,6 +17,12 @@ class HostTensorTest {
   }
 
   @Test
+  void create_negativeSizes_areRefused() {
+    assertThatThrownBy(() -> new HostTensor(List.of(-2L, -3L), new float[6]))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
   void create_noSizes_isAScalar() {
     assertThat(new HostTensor(List.of(), new float[] {7}).values()).containsExactly(7);
     assertThatThrownBy(() -> new HostTensor(List.of(), new float[0]))

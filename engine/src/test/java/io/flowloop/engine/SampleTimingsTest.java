@@ -1,6 +1,7 @@
 package io.flowloop.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
 import java.util.Collections;
@@ -29,6 +30,16 @@ class SampleTimingsTest {
             .toList();
 
     assertThat(SampleTimings.forwardsBySize(samples)).hasToString("{1=10, 3=24}");
+  }
+
+  @Test
+  void create_impossibleNumbers_areRefused() {
+    assertThatThrownBy(() -> subBatch(1, -1)).hasMessageContaining("-1 forwards of 1 rows");
+    assertThatThrownBy(() -> new SampleTimings(0, 1, Duration.ZERO, Duration.ZERO, Duration.ZERO))
+        .hasMessageContaining("1 forwards of 0 rows");
+    assertThatThrownBy(
+            () -> new SampleTimings(1, 1, Duration.ZERO, Duration.ofNanos(-1), Duration.ZERO))
+        .hasMessageContaining("denoise PT-0.000000001S");
   }
 
   @Test

@@ -25,7 +25,7 @@ final class EngineActor extends AbstractMatchingBehavior<EngineActor.Command> {
   sealed interface Command {}
 
   /** What the runner does, one after the other. */
-  sealed interface Order extends Command {}
+  sealed interface Order extends Command, WireMessage {}
 
   /** Draw this; the answer is a {@link Generated} or a {@link Failed} of the same lease. */
   record Generate(long lease, RolloutRequest request) implements Order {}
@@ -39,7 +39,7 @@ final class EngineActor extends AbstractMatchingBehavior<EngineActor.Command> {
   /** What the runner has to say, for the router. */
   record Ran(Event event) implements Command {}
 
-  sealed interface Event {
+  sealed interface Event extends WireMessage {
     int engine();
   }
 

@@ -50,7 +50,8 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
   public sealed interface Command {}
 
   /** Draw this; the answer is a {@link Generated} or a {@link Failed}, while the asker lives. */
-  public record Generate(RolloutRequest request, ActorRef<Reply> replyTo) implements Command {}
+  public record Generate(RolloutRequest request, ActorRef<Reply> replyTo)
+      implements Command, WireMessage {}
 
   /**
    * Have every engine draw with these weights; the answer is a {@link Synced} or a {@link
@@ -60,7 +61,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
       implements Command {}
 
   /** Tell once every engine has started, or that requests would be in vain. */
-  public record AwaitEngines(ActorRef<Availability> replyTo) implements Command {}
+  public record AwaitEngines(ActorRef<Availability> replyTo) implements Command, WireMessage {}
 
   /** Tell the state of the leases. */
   public record GetStats(ActorRef<Stats> replyTo) implements Command {}
@@ -69,7 +70,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
 
   private record Overdue(EngineSlot engine) implements Command {}
 
-  public sealed interface Reply {}
+  public sealed interface Reply extends WireMessage {}
 
   /** The samples of a request, in the order of its seeds. */
   public record Generated(RolloutRequest request, List<Sample> samples) implements Reply {}
@@ -96,7 +97,8 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
    * @param unusable why not; empty if they can
    * @param policyVersion of the weights synced last; 0 before
    */
-  public record Availability(Optional<Throwable> unusable, long policyVersion) {}
+  public record Availability(Optional<Throwable> unusable, long policyVersion)
+      implements WireMessage {}
 
   /**
    * The state of the leases at one moment.

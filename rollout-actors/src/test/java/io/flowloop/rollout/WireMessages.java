@@ -1,0 +1,74 @@
+package io.flowloop.rollout;
+
+import io.flowloop.config.SdeType;
+import io.flowloop.engine.EngineException;
+import io.flowloop.engine.PromptEmbedding;
+import io.flowloop.engine.RgbImage;
+import io.flowloop.engine.RolloutRequest;
+import io.flowloop.engine.RowSeed;
+import io.flowloop.engine.Sample;
+import io.flowloop.engine.SampleTimings;
+import io.flowloop.engine.Sampling;
+import io.flowloop.engine.SdeWindow;
+import io.flowloop.engine.Trajectory;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.ActorRefResolver;
+import org.apache.pekko.actor.typed.ActorSystem;
+
+/** One small message of each kind, the same in every run. */
+final class WireMessages {
+
+  /** The name of the system that {@link #all} can resolve actors in. */
+  static final String SYSTEM = "wire";
+
+  private static final Sampling SAMPLING =
+      new Sampling(3, 1.5, SdeType.CPS, 0.7, new SdeWindow(1, 1));
+  private static final RolloutRequest REQUEST =
+      new RolloutRequest(
+          "a \"7\" — é", List.of(new RowSeed(4, -1), new RowSeed(5, 1L << 40)), SAMPLING);
+
+  private static EngineException cause() {
+    return new EngineException("row 4: NaN");
+  }
+
+  static List<WireMessage> all(ActorSystem<?> system) {
+    return List.of(
+        new EngineActor.Generate(7, REQUEST),
+        new EngineActor.Load(ToyEngines.weights(3)),
+        new EngineActor.Started(2),
+        new EngineActor.Generated(2, 7, List.of(sample(4), sample(5))),
+        new EngineActor.Failed(2, 7, cause()),
+        new EngineActor.Loaded(2, 3, 0xFFFF_FFFFL),
+        new EngineActor.Refused(2, cause()),
+        new EngineActor.Gone(2, cause()),
+        new EngineRouter.Generate(REQUEST, resolve(system, "asker#1")),
+        new EngineRouter.Generated(REQUEST, List.of(sample(4))),
+        new EngineRouter.Failed(REQUEST, cause()),
+        new EngineRouter.AwaitEngines(resolve(system, "asker#2")),
+        new EngineRouter.Availability(Optional.of(cause()), 3));
+  }
+
+  private static <T> ActorRef<T> resolve(ActorSystem<?> system, String name) {
+    return ActorRefResolver.get(system).resolveActorRef("pekko://" + SYSTEM + "/user/" + name);
+  }
+
+  static Sample sample(int row) {
+    return new Sample(
+        new RowSeed(row, -row),
+        new RgbImage(2, 1, new byte[] {0, 1, 2, (byte) 253, (byte) 254, (byte) 255}),
+        new Trajectory(
+            new float[][] {{0.25f, -1}, {1e-30f, 3}},
+            new float[] {0.5f, -0.5f},
+            new float[] {1, 0.75f, 0.5f, 0},
+            new SdeWindow(1, 1),
+            new float[] {-1.25f}),
+        new PromptEmbedding(new float[] {1, 2, 3, 4}, new boolean[] {true, false}, 2),
+        3,
+        new SampleTimings(2, 3, Duration.ofNanos(1), Duration.ofMillis(20), Duration.ofSeconds(3)));
+  }
+
+  private WireMessages() {}
+}

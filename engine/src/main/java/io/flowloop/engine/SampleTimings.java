@@ -31,10 +31,10 @@ public record SampleTimings(
    * @throws IllegalArgumentException if a number or a time is impossible
    */
   public SampleTimings {
-    if (rowsPerForward < 1 || forwards < 0) {
+    if (rowsPerForward < 1 || forwards < 0 || oomSplits < 0) {
       throw new IllegalArgumentException(
-          "timings: %d forwards of %d rows (expected: 0 or more, of 1 or more)"
-              .formatted(forwards, rowsPerForward));
+          "timings: %d forwards of %d rows, %d halved (expected: 0 or more, of 1 or more, 0 or more)"
+              .formatted(forwards, rowsPerForward, oomSplits));
     }
     if (encode.isNegative() || denoise.isNegative() || decode.isNegative()) {
       throw new IllegalArgumentException(

@@ -35,9 +35,11 @@ class SampleTimingsTest {
   @Test
   void create_impossibleNumbers_areRefused() {
     assertThatThrownBy(() -> subBatch(1, -1)).hasMessageContaining("-1 forwards of 1 rows");
-    assertThatThrownBy(() -> new SampleTimings(0, 1, 0, Duration.ZERO, Duration.ZERO, Duration.ZERO))
+    assertThatThrownBy(
+            () -> new SampleTimings(0, 1, 0, Duration.ZERO, Duration.ZERO, Duration.ZERO))
         .hasMessageContaining("1 forwards of 0 rows");
-    assertThatThrownBy(() -> new SampleTimings(1, 1, -1, Duration.ZERO, Duration.ZERO, Duration.ZERO))
+    assertThatThrownBy(
+            () -> new SampleTimings(1, 1, -1, Duration.ZERO, Duration.ZERO, Duration.ZERO))
         .hasMessageContaining("-1 halved");
     assertThatThrownBy(
             () -> new SampleTimings(1, 1, 0, Duration.ZERO, Duration.ofNanos(-1), Duration.ZERO))

@@ -67,7 +67,8 @@ final class WireMessages {
             new float[] {-1.25f}),
         new PromptEmbedding(new float[] {1, 2, 3, 4}, new boolean[] {true, false}, 2),
         3,
-        new SampleTimings(2, 3, 1, Duration.ofNanos(1), Duration.ofMillis(20), Duration.ofSeconds(3)));
+        new SampleTimings(
+            2, 3, 1, Duration.ofNanos(1), Duration.ofMillis(20), Duration.ofSeconds(3)));
   }
 
   private WireMessages() {}

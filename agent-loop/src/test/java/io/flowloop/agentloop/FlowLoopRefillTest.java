@@ -57,7 +57,8 @@ class FlowLoopRefillTest {
                     .contains(bad.getFirst(), "no score for it"));
     // Four drawn in the first step, two in the second.
     assertThat(tiny.newest().position()).isEqualTo(6);
-    assertThat(tiny.drawnPrompts()).containsSubsequence(order.subList(4, 6));
+    // Each by another worker, in no order.
+    assertThat(tiny.drawnPrompts()).containsAll(order.subList(4, 6));
   }
 
   @Test

@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flowloop.config.OnFailure;
 import io.flowloop.engine.DiffusionEngine;
+import io.flowloop.engine.Drawn;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.Sample;
+import io.flowloop.engine.StepListener;
 import io.flowloop.reward.Reward;
 import io.flowloop.rollout.DroppedGroup;
 import io.flowloop.rollout.RewardScorer;
@@ -306,12 +308,11 @@ class RolloutFaultsTest {
   private static DiffusionEngine stale(DiffusionEngine engine) {
     return new DiffusionEngine() {
       @Override
-      public List<Sample> generate(RolloutRequest request) {
-        return engine.generate(request).stream()
-            .map(
-                s ->
-                    new Sample(
-                        s.row(), s.image(), s.trajectory(), s.promptEmbedding(), 8, s.timings()))
+      public List<Drawn> generate(List<RolloutRequest> requests, StepListener steps) {
+        return engine.generate(requests, steps).stream()
+            .<Drawn>map(
+                drawn ->
+                    new Drawn.Whole(drawn.samples().stream().map(s -> withVersion(s, 8)).toList()))
             .toList();
       }
 
@@ -330,6 +331,11 @@ class RolloutFaultsTest {
         engine.close();
       }
     };
+  }
+
+  private static Sample withVersion(Sample s, long version) {
+    return new Sample(
+        s.row(), s.image(), s.trajectory(), s.promptEmbedding(), version, s.timings());
   }
 
   private static RewardScorer throwingOn(String bad) {

@@ -66,6 +66,7 @@ final class Checks {
     findings.atLeast(1, "rollout.engines", rollout.engines());
     findings.atLeast(1, "rollout.workers", rollout.workers());
     findings.atLeast(1, "rollout.maxRowsPerForward", rollout.maxRowsPerForward());
+    findings.atLeast(1, "rollout.packGroups", rollout.packGroups());
     findings.positive("rollout.requestTimeout", rollout.requestTimeout());
     findings.oneOf(names.agentLoops(), "rollout.agentLoop", rollout.agentLoop());
   }

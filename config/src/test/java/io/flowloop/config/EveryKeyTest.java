@@ -30,6 +30,7 @@ class EveryKeyTest {
               "rollout.engines=0",
               "rollout.workers=-2",
               "rollout.maxRowsPerForward=0",
+              "rollout.packGroups=0",
               "rollout.requestTimeout=0 s",
               "rollout.agentLoop=none",
               "sampler.numInferenceSteps=0",

@@ -44,7 +44,7 @@ class ReferenceTest {
                 new ModelConfig(
                     "glyph", Optional.empty(), new Device.Auto(), Dtype.FLOAT32, 1, 32, 96),
                 new RolloutConfig(
-                    16, true, 42, 2, 2, 64, Duration.ofMinutes(5), "diffusionSingleTurn"),
+                    16, true, 42, 2, 2, 64, 1, Duration.ofMinutes(5), "diffusionSingleTurn"),
                 new SamplerConfig(
                     10,
                     1.0,

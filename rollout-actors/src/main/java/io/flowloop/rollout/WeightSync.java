@@ -25,6 +25,10 @@ final class WeightSync {
     this.pending = new HashSet<>(engines);
   }
 
+  PolicyWeights weights() {
+    return order.weights();
+  }
+
   long version() {
     return order.weights().version();
   }
@@ -43,22 +47,26 @@ final class WeightSync {
     if (!pending.remove(engine)) {
       return Optional.empty();
     }
-    PolicyWeights weights = order.weights();
-    if (loaded.policyVersion() == version() && loaded.checksum() == weights.checksum()) {
-      acknowledged++;
+    Optional<EngineException> wrong = difference(engine, loaded, order.weights());
+    wrong.ifPresentOrElse(this::fail, () -> acknowledged++);
+    return wrong;
+  }
+
+  /** How what an engine has loaded differs from what it was told to load, if it does. */
+  static Optional<EngineException> difference(
+      EngineSlot engine, EngineActor.Loaded loaded, PolicyWeights told) {
+    if (loaded.policyVersion() == told.version() && loaded.checksum() == told.checksum()) {
       return Optional.empty();
     }
-    EngineException wrong =
+    return Optional.of(
         new EngineException(
             "%s loaded policy version %d, checksum %08x (expected: version %d, checksum %08x)"
                 .formatted(
                     engine,
                     loaded.policyVersion(),
                     loaded.checksum(),
-                    version(),
-                    weights.checksum()));
-    fail(wrong);
-    return Optional.of(wrong);
+                    told.version(),
+                    told.checksum())));
   }
 
   /** An engine draws on with what it had. */

@@ -45,7 +45,9 @@ class RolloutFaultsTest {
     breakEngineOn("c");
     RolloutRunner runner = rig.start();
 
-    RolloutRig.assertFails(runner, "step 0: rows 8 to 11, prompt 'c': out of memory");
+    RolloutRig.assertFails(
+        runner,
+        "step 0: rows 8 to 11, prompt 'c': 3 attempts failed, the last on engine 0: out of memory");
     rig.engines.before(_ -> {});
     assertThat(RolloutRig.run(runner).groups()).hasSize(5);
   }
@@ -70,7 +72,9 @@ class RolloutFaultsTest {
     assertThat(batch.groups()).extracting(RolloutGroup::index).containsExactly(0, 1, 3, 4);
     assertThat(batch.dropped()).hasSize(1).isEqualTo(told);
     assertThat(told.getFirst().rows()).containsExactly(8, 9, 10, 11);
-    assertThat(told.getFirst().cause()).hasMessage("rows 8 to 11, prompt 'c': out of memory");
+    assertThat(told.getFirst().cause())
+        .hasMessage(
+            "rows 8 to 11, prompt 'c': 3 attempts failed, the last on engine 0: out of memory");
     RolloutRig.assertIdle(runner);
   }
 

@@ -66,6 +66,8 @@ class EveryKeyTest {
               "validation.n=0",
               "validation.numInferenceSteps=0",
               "output.dir=pom.xml/out",
+              "http.host=\" \"",
+              "http.port=65536",
               "pretrain.steps=0",
               "pretrain.batchSize=0",
               "pretrain.learningRate=0",

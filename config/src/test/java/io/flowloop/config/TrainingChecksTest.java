@@ -112,6 +112,7 @@ class TrainingChecksTest {
             config.trainer(),
             config.validation(),
             config.output(),
+            config.http(),
             config.pretrain());
 
     assertThat(

@@ -80,7 +80,7 @@ final class EngineFleet {
     EngineSlot engine = engines.get(event.engine());
     long now = clock.now();
     switch (event) {
-      case EngineActor.Started _ -> {}
+      case EngineActor.Started _ -> engine.start();
       case EngineActor.Stepped step -> table.stepped(engine, step.lease(), step.done(), now);
       case EngineActor.Generated done -> table.generated(engine, done.lease(), done.samples(), now);
       case EngineActor.Cancelled cancelled -> table.cancelled(engine, cancelled.lease(), now);
@@ -112,13 +112,13 @@ final class EngineFleet {
   }
 
   private boolean isBehind(EngineSlot engine) {
-    return current.filter(w -> w.version() != engine.policyVersion()).isPresent();
+    return current.filter(weights -> !engine.drawsWith(weights)).isPresent();
   }
 
   private void catchUp(EngineSlot engine) {
     engine.become(EngineSlot.State.LOADING);
     engine.waitFrom(clock.now());
-    current.ifPresent(weights -> engine.front().tell(new EngineActor.Load(weights)));
+    current.ifPresent(engine::tell);
   }
 
   private boolean isPending(EngineSlot engine) {
@@ -135,13 +135,10 @@ final class EngineFleet {
   }
 
   private void onLoaded(EngineSlot engine, EngineActor.Loaded loaded) {
-    engine.loaded(loaded.policyVersion());
+    Optional<PolicyWeights> told = engine.loaded(loaded);
     Optional<EngineException> wrong =
-        isPending(engine)
-            ? sync.flatMap(running -> running.answered(engine, loaded))
-            : current
-                .filter(weights -> weights.version() == loaded.policyVersion())
-                .flatMap(weights -> WeightSync.difference(engine, loaded, weights));
+        told.flatMap(weights -> WeightSync.difference(engine, loaded, weights));
+    told.ifPresent(weights -> sync.ifPresent(running -> running.answered(engine, weights, wrong)));
     if (engine.state() == EngineSlot.State.LOADING) {
       // The others may have moved on meanwhile: then it loads once more.
       engine.become(EngineSlot.State.LATE);
@@ -150,6 +147,7 @@ final class EngineFleet {
   }
 
   private void onRefused(EngineSlot engine, EngineException cause) {
+    var _ = engine.answered();
     if (isPending(engine)) {
       sync.ifPresent(running -> running.refused(engine, cause));
     } else {
@@ -285,7 +283,7 @@ final class EngineFleet {
         engines.stream().filter(e -> e.isReady() || (!begun && e.isStarting())).toList();
     sync = Optional.of(new WeightSync(order, told));
     for (EngineSlot engine : told) {
-      engine.front().tell(new EngineActor.Load(order.weights()));
+      engine.tell(order.weights());
       if (engine.isReady() && engine.isIdle()) {
         engine.waitFrom(clock.now());
       }

@@ -129,6 +129,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
    *
    * @param waiting requests without a lease
    * @param oldestWaiting time since the oldest of these came; zero if there is none
+   * @param ready engines that take requests
    * @param leases of each engine
    * @param samplesOutstanding of each engine
    * @param policyVersions of each engine, as it has told
@@ -141,6 +142,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
   public record Stats(
       int waiting,
       Duration oldestWaiting,
+      int ready,
       List<Integer> leases,
       List<Integer> samplesOutstanding,
       List<Long> policyVersions,
@@ -328,6 +330,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
     return new Stats(
         table.waiting(),
         table.oldestWaiting(clock.now()),
+        fleet.ready(),
         engines.stream().map(EngineSlot::leases).toList(),
         engines.stream().map(EngineSlot::samplesOutstanding).toList(),
         engines.stream().map(EngineSlot::policyVersion).toList(),

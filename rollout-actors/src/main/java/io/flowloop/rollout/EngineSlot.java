@@ -1,5 +1,6 @@
 package io.flowloop.rollout;
 
+import io.flowloop.engine.PolicyWeights;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
@@ -31,10 +32,12 @@ final class EngineSlot {
   private final String name;
   private final ActorRef<EngineActor.Command> front;
   private final Deque<Pack> packs = new ArrayDeque<>();
+  private final Deque<PolicyWeights> told = new ArrayDeque<>();
   private final Map<Pace.Key, Pace> paces = new HashMap<>();
   private State state = State.STARTING;
   private boolean started;
   private long policyVersion;
+  private Optional<Long> checksum = Optional.empty();
   private Optional<Long> waitedForSince = Optional.empty();
 
   EngineSlot(String name, ActorRef<EngineActor.Command> front) {
@@ -66,11 +69,15 @@ final class EngineSlot {
     return started;
   }
 
+  /** It has said so, which counts whether or not it can be reached now. */
+  void start() {
+    started = true;
+  }
+
   /** What is gone stays gone. */
   void become(State next) {
     if (!isGone()) {
       state = next;
-      started |= next == State.READY || next == State.LOADING;
     }
   }
 
@@ -100,8 +107,35 @@ final class EngineSlot {
     return policyVersion;
   }
 
-  void loaded(long version) {
-    policyVersion = version;
+  /** Has it load weights; it answers in the order in which it is told. */
+  void tell(PolicyWeights weights) {
+    told.add(weights);
+    front.tell(new EngineActor.Load(weights));
+  }
+
+  /**
+   * It has loaded something.
+   *
+   * @return what it had been told to
+   */
+  Optional<PolicyWeights> loaded(EngineActor.Loaded loaded) {
+    policyVersion = loaded.policyVersion();
+    checksum = Optional.of(loaded.checksum());
+    return answered();
+  }
+
+  /** The weights that its answer is about. */
+  Optional<PolicyWeights> answered() {
+    return Optional.ofNullable(told.poll());
+  }
+
+  /**
+   * Whether these are the weights that it draws with. The version alone does not tell: validations
+   * draw with averages of the same version as the policy's own.
+   */
+  boolean drawsWith(PolicyWeights weights) {
+    return policyVersion == weights.version()
+        && checksum.filter(found -> found == weights.checksum()).isPresent();
   }
 
   void grant(Pack pack, long now) {

@@ -42,14 +42,17 @@ final class WeightSync {
     return pending.isEmpty();
   }
 
-  /** An engine's answer; what is wrong with it, if anything, fails the sync. */
-  Optional<EngineException> answered(EngineSlot engine, EngineActor.Loaded loaded) {
-    if (!pending.remove(engine)) {
-      return Optional.empty();
+  /**
+   * An engine's answer, if it is about the weights of this sync.
+   *
+   * @param told the weights that it is about
+   * @param wrong what is wrong with it, which fails the sync
+   */
+  void answered(EngineSlot engine, PolicyWeights told, Optional<EngineException> wrong) {
+    boolean ours = told.version() == version() && told.checksum() == weights().checksum();
+    if (ours && pending.remove(engine)) {
+      wrong.ifPresentOrElse(this::fail, () -> acknowledged++);
     }
-    Optional<EngineException> wrong = difference(engine, loaded, order.weights());
-    wrong.ifPresentOrElse(this::fail, () -> acknowledged++);
-    return wrong;
   }
 
   /** How what an engine has loaded differs from what it was told to load, if it does. */

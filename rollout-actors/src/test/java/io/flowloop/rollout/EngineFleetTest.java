@@ -2,12 +2,14 @@ package io.flowloop.rollout;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flowloop.engine.HostTensor;
 import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.Sample;
 import io.flowloop.engine.Sampling;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.ManualTime;
@@ -123,11 +125,38 @@ class EngineFleetTest {
   }
 
   @Test
+  void reach_engineStartsWhileItCannotBeReached_drawsOnceItCan() {
+    ActorRef<EngineRouter.Command> router = router(1);
+    router.tell(
+        new EngineRouter.Join(
+            "one",
+            (index, events) ->
+                EngineActor.create(
+                    index,
+                    i -> {
+                      ToyEngines.await(gate);
+                      return engines.create(i);
+                    },
+                    events)));
+    router.tell(new EngineRouter.Reach("one", false));
+    gate.countDown();
+    asker.awaitAssert(
+        () -> {
+          assertThat(engines.open()).isEqualTo(1);
+          return true;
+        });
+
+    router.tell(new EngineRouter.Reach("one", true));
+
+    awaitReady(router, 1);
+  }
+
+  @Test
   void reach_engineComesBackAfterASync_catchesUpFirst() {
     ActorRef<EngineRouter.Command> router = router(1);
     join(router, "one");
     join(router, "two");
-    awaitStarted(2);
+    awaitReady(router, 2);
     router.tell(new EngineRouter.Reach("two", false));
     sync(router);
     trainer.expectMessage(new EngineRouter.Synced(3, 1));
@@ -136,6 +165,50 @@ class EngineFleetTest {
     router.tell(new EngineRouter.Reach("two", true));
 
     awaitVersions(router, List.of(3L, 3L));
+  }
+
+  /** Validations draw with averages of the version that the policy has too. */
+  @Test
+  void reach_engineMissedOtherWeightsOfTheSameVersion_loadsThoseBeforeItDraws() {
+    ActorRef<EngineRouter.Command> router = router(1);
+    join(router, "one");
+    join(router, "two");
+    awaitReady(router, 2);
+    sync(router, WEIGHTS);
+    trainer.expectMessage(new EngineRouter.Synced(3, 2));
+    PolicyWeights others =
+        PolicyWeights.of(3, Map.of("w", new HostTensor(List.of(1L), new float[] {8})));
+    router.tell(new EngineRouter.Reach("two", false));
+    sync(router, others);
+    trainer.expectMessage(new EngineRouter.Synced(3, 1));
+
+    router.tell(new EngineRouter.Reach("two", true));
+
+    asker.awaitAssert(
+        () -> {
+          assertThat(engines.loaded()).filteredOn(l -> l.engine() == 1).hasSize(2);
+          return true;
+        });
+  }
+
+  @Test
+  void join_engineThatLoadsOtherWeightsThanItIsTold_isStopped() {
+    ActorRef<EngineRouter.Command> router = router(1);
+    join(router, "one");
+    sync(router);
+    trainer.expectMessage(new EngineRouter.Synced(3, 1));
+    engines.loading((_, _) -> 0xbad);
+
+    join(router, "two");
+
+    asker.awaitAssert(
+        () -> {
+          assertThat(engines.open()).isEqualTo(1);
+          return true;
+        });
+    ask(router, "a");
+    asker.expectMessageClass(EngineRouter.Generated.class);
+    assertThat(engines.drawn()).extracting(ToyEngines.Drawn::engine).containsOnly(0);
   }
 
   private void awaitUnless(boolean free) {
@@ -155,9 +228,13 @@ class EngineFleetTest {
   }
 
   private void sync(ActorRef<EngineRouter.Command> router) {
+    sync(router, WEIGHTS);
+  }
+
+  private void sync(ActorRef<EngineRouter.Command> router, PolicyWeights weights) {
     router.tell(new EngineRouter.AwaitEngines(waiter.ref()));
     assertThat(waiter.receiveMessage().unusable()).isEmpty();
-    router.tell(new EngineRouter.SyncWeights(WEIGHTS, trainer.ref()));
+    router.tell(new EngineRouter.SyncWeights(weights, trainer.ref()));
   }
 
   private void ask(ActorRef<EngineRouter.Command> router, String prompt) {
@@ -165,10 +242,10 @@ class EngineFleetTest {
         new EngineRouter.Generate(RolloutRequest.of(prompt, Sampling.ode(2), 1, 2), asker.ref()));
   }
 
-  private void awaitStarted(int count) {
+  private void awaitReady(ActorRef<EngineRouter.Command> router, int engines) {
     asker.awaitAssert(
         () -> {
-          assertThat(engines.open()).isEqualTo(count);
+          assertThat(stats(router).ready()).isEqualTo(engines);
           return true;
         });
   }

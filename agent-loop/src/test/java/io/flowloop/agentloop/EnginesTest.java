@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class EnginesTest {
 
   private static ModelConfig model(String name, Device device) {
-    return new ModelConfig(name, Optional.empty(), device, Dtype.FLOAT32, 0, 32, 96);
+    return new ModelConfig(name, Optional.empty(), device, Dtype.FLOAT32, 1, 32, 96);
   }
 
   @Test

@@ -143,7 +143,7 @@ class GlyphRolloutTest {
 
   private static PipelineEngine engine(int maxRowsPerForward) {
     GlyphWeights weights = GlyphWeights.random(new GlyphConfig(16, 2, 2, 8), 7);
-    LoadedDevice device = LoadedDevice.open(new Device.Cpu(), 0);
+    LoadedDevice device = LoadedDevice.open(new Device.Cpu(), 1);
     return new PipelineEngine(new GlyphPipeline(device, weights, HEIGHT, WIDTH), maxRowsPerForward);
   }
 

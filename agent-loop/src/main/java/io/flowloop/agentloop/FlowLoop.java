@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Rollouts and training from a program of one's own: engines, workers, reward threads and a learner
- * that stay up between calls, in an actor system without a port.
+ * that stay up between calls. No port is opened, unless {@code http.port} says so.
  *
  * <pre>{@code
  * try (FlowLoop loop = FlowLoop.of(config)) {
@@ -82,8 +82,8 @@ public final class FlowLoop implements AutoCloseable {
     this.advantages = Advantages.of(config.advantage(), rewards.weights());
     this.promptCheck = parts.promptCheck(config).andThen(rewards::checkPrompt);
     this.runner = RolloutRunner.start(parts.means(config, rewards), promptCheck, rewards::close);
-    // An order that fails because all ends must not be taken for a training step that failed.
     runner.beforeEnd(this::stop);
+    var _ = runner.serve(config.http());
   }
 
   /**

@@ -2,6 +2,8 @@ package io.flowloop.agentloop;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import io.flowloop.agentloop.http.NodeHttp;
+import io.flowloop.config.HttpConfig;
 import io.flowloop.config.RewardConfig;
 import io.flowloop.config.RolloutConfig;
 import io.flowloop.config.SamplerConfig;
@@ -13,6 +15,7 @@ import io.flowloop.rollout.EngineRouter;
 import io.flowloop.rollout.PolicySnapshot;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.RolloutException;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -115,6 +118,14 @@ final class RolloutRunner implements AutoCloseable {
               jvm-exit-on-fatal-error = off
               # Answers to a rollout that was given up are no news.
               log-dead-letters = off
+              # Those who watch ask for little, and few at a time.
+              http.server {
+                server-header = ""
+                idle-timeout = 30 s
+                request-timeout = 5 s
+                max-connections = 32
+                parsing.max-content-length = 4 KiB
+              }
               # Engines and learner are freed when their forwards have ended.
               coordinated-shutdown.phases.actor-system-terminate.timeout = %d ms
             }
@@ -124,7 +135,8 @@ final class RolloutRunner implements AutoCloseable {
 
   /**
    * Has an action run before anything ends, whoever ends it: {@link #close}, or the JVM on a
-   * signal, which ends actor systems by itself.
+   * signal, which ends actor systems by itself. An order that fails because all ends is then not
+   * taken for one that failed.
    */
   void beforeEnd(Runnable action) {
     CoordinatedShutdown.get(system)
@@ -135,6 +147,23 @@ final class RolloutRunner implements AutoCloseable {
               action.run();
               return CompletableFuture.completedFuture(Done.getInstance());
             });
+  }
+
+  /**
+   * Tells of health and metrics over HTTP until the end, if there is a port for it.
+   *
+   * @return where it can be asked
+   * @throws RolloutException if the port cannot be listened on; the runner is closed then
+   */
+  Optional<InetSocketAddress> serve(HttpConfig http) {
+    try {
+      return http.port().stream()
+          .mapToObj(_ -> NodeHttp.start(system, http, this::stats))
+          .findFirst();
+    } catch (RolloutException e) {
+      close();
+      throw e;
+    }
   }
 
   /**

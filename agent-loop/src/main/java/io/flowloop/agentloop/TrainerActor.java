@@ -123,8 +123,7 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
     RolloutConfig rollout = means.rollout();
     router =
         context.spawn(
-            EngineRouter.create(means.engines(), rollout.engines(), rollout.requestTimeout()),
-            "router");
+            EngineRouter.create(means.engines(), EngineRouter.Rules.local(rollout)), "router");
     RewardConfig reward = means.reward();
     ActorRef<RewardPool.Command> rewards =
         context.spawn(

@@ -8,10 +8,12 @@ import io.flowloop.config.ConfigLoader;
 import io.flowloop.config.ConfigSources;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.engine.DiffusionEngine;
+import io.flowloop.engine.Drawn;
 import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.RowSeed;
 import io.flowloop.engine.Sample;
+import io.flowloop.engine.StepListener;
 import io.flowloop.reward.Reward;
 import io.flowloop.rollout.RolloutRow;
 import io.flowloop.rollout.ToyEngines;
@@ -118,8 +120,12 @@ class ActorOverheadBenchmark {
   private record IdleEngine(Map<RowSeed, Sample> drawn) implements DiffusionEngine {
 
     @Override
-    public List<Sample> generate(RolloutRequest request) {
-      return request.seeds().stream().map(drawn::get).toList();
+    public List<Drawn> generate(List<RolloutRequest> requests, StepListener steps) {
+      return requests.stream().<Drawn>map(this::whole).toList();
+    }
+
+    private Drawn.Whole whole(RolloutRequest request) {
+      return new Drawn.Whole(request.seeds().stream().map(drawn::get).toList());
     }
 
     @Override

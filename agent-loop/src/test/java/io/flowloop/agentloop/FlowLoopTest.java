@@ -120,7 +120,9 @@ class FlowLoopTest {
           .isInstanceOf(CompletionException.class)
           .cause()
           .isInstanceOf(RolloutException.class)
-          .hasMessage("step 3: rows 0 to 3, prompt 'a \"12\"': out of memory");
+          .hasMessage(
+              "step 3: rows 0 to 3, prompt 'a \"12\"': 3 attempts failed, the last on engine 0: out"
+                  + " of memory");
     }
   }
 

@@ -5,13 +5,14 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.flowloop.config.Device;
 import io.flowloop.engine.DiffusionEngine;
+import io.flowloop.engine.Drawn;
 import io.flowloop.engine.Kernels;
 import io.flowloop.engine.LoadedDevice;
 import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.PipelineEngine;
 import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
-import io.flowloop.engine.Sample;
+import io.flowloop.engine.StepListener;
 import io.flowloop.engine.glyph.GlyphConfig;
 import io.flowloop.engine.glyph.GlyphPipeline;
 import io.flowloop.engine.glyph.GlyphWeights;
@@ -77,9 +78,9 @@ final class RecordingEngines implements EngineFactory {
     }
 
     @Override
-    public List<Sample> generate(RolloutRequest request) {
-      requests.add(new Work(index, request.rows()));
-      return engine.generate(request);
+    public List<Drawn> generate(List<RolloutRequest> drawn, StepListener steps) {
+      drawn.forEach(request -> requests.add(new Work(index, request.rows())));
+      return engine.generate(drawn, steps);
     }
 
     @Override

@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flowloop.config.OnFailure;
 import io.flowloop.engine.DiffusionEngine;
+import io.flowloop.engine.Drawn;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.Sample;
+import io.flowloop.engine.StepListener;
 import io.flowloop.reward.Reward;
 import io.flowloop.rollout.DroppedGroup;
 import io.flowloop.rollout.RewardScorer;
@@ -43,7 +45,9 @@ class RolloutFaultsTest {
     breakEngineOn("c");
     RolloutRunner runner = rig.start();
 
-    RolloutRig.assertFails(runner, "step 0: rows 8 to 11, prompt 'c': out of memory");
+    RolloutRig.assertFails(
+        runner,
+        "step 0: rows 8 to 11, prompt 'c': 3 attempts failed, the last on engine 0: out of memory");
     rig.engines.before(_ -> {});
     assertThat(RolloutRig.run(runner).groups()).hasSize(5);
   }
@@ -68,7 +72,9 @@ class RolloutFaultsTest {
     assertThat(batch.groups()).extracting(RolloutGroup::index).containsExactly(0, 1, 3, 4);
     assertThat(batch.dropped()).hasSize(1).isEqualTo(told);
     assertThat(told.getFirst().rows()).containsExactly(8, 9, 10, 11);
-    assertThat(told.getFirst().cause()).hasMessage("rows 8 to 11, prompt 'c': out of memory");
+    assertThat(told.getFirst().cause())
+        .hasMessage(
+            "rows 8 to 11, prompt 'c': 3 attempts failed, the last on engine 0: out of memory");
     RolloutRig.assertIdle(runner);
   }
 
@@ -306,12 +312,11 @@ class RolloutFaultsTest {
   private static DiffusionEngine stale(DiffusionEngine engine) {
     return new DiffusionEngine() {
       @Override
-      public List<Sample> generate(RolloutRequest request) {
-        return engine.generate(request).stream()
-            .map(
-                s ->
-                    new Sample(
-                        s.row(), s.image(), s.trajectory(), s.promptEmbedding(), 8, s.timings()))
+      public List<Drawn> generate(List<RolloutRequest> requests, StepListener steps) {
+        return engine.generate(requests, steps).stream()
+            .<Drawn>map(
+                drawn ->
+                    new Drawn.Whole(drawn.samples().stream().map(s -> withVersion(s, 8)).toList()))
             .toList();
       }
 
@@ -330,6 +335,11 @@ class RolloutFaultsTest {
         engine.close();
       }
     };
+  }
+
+  private static Sample withVersion(Sample s, long version) {
+    return new Sample(
+        s.row(), s.image(), s.trajectory(), s.promptEmbedding(), version, s.timings());
   }
 
   private static RewardScorer throwingOn(String bad) {

@@ -41,6 +41,7 @@ final class RolloutRig implements AutoCloseable {
   boolean enableBatchedDiffusion = true;
   int engineCount = 1;
   int workers = 2;
+  int packGroups = 1;
   Duration requestTimeout = Duration.ofSeconds(20);
   Duration rewardTimeout = Duration.ofSeconds(20);
   OnFailure onFailure = OnFailure.FAIL_RUN;
@@ -62,7 +63,15 @@ final class RolloutRig implements AutoCloseable {
   TrainerActor.Means means() {
     return new TrainerActor.Means(
         new RolloutConfig(
-            N, enableBatchedDiffusion, 42, engineCount, workers, 64, requestTimeout, "unused"),
+            N,
+            enableBatchedDiffusion,
+            42,
+            engineCount,
+            workers,
+            64,
+            packGroups,
+            requestTimeout,
+            "unused"),
         new SamplerConfig(
             3,
             1,

@@ -35,6 +35,7 @@ class RunIdentityTest {
         "rollout.seed=7",
         "rollout.enableBatchedDiffusion=false",
         "rollout.maxRowsPerForward=4",
+        "rollout.packGroups=2",
         "sampler.noiseLevel=0.5",
         "sampler.sdeWindowSize=1",
         "reward.functions.ocr.weight=2",

@@ -184,6 +184,7 @@ final class TinyLoop {
         config.trainer(),
         config.validation(),
         config.output(),
+        config.http(),
         config.pretrain());
   }
 

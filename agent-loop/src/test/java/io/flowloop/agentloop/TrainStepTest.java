@@ -190,7 +190,8 @@ class TrainStepTest {
 
     assertFails(
         train(rig.start(), 0, "f", "g"),
-        "step 0: all 7 groups failed, one of them: rows 0 to 3, prompt 'a': out of memory");
+        "step 0: all 7 groups failed, one of them: rows 0 to 3, prompt 'a': 3 attempts failed, the"
+            + " last on engine \\d: out of memory");
     assertThat(rig.learner.updates()).isEmpty();
   }
 
@@ -199,7 +200,9 @@ class TrainStepTest {
     breakEngineOn("b");
     rig.onFailure = OnFailure.FAIL_RUN;
 
-    assertFails(train(rig.start(), 0, "f"), "step 0: rows 4 to 7, prompt 'b': out of memory");
+    assertFails(
+        train(rig.start(), 0, "f"),
+        "step 0: rows 4 to 7, prompt 'b': 3 attempts failed, the last on engine \\d: out of memory");
   }
 
   @Test

@@ -8,6 +8,8 @@ import java.util.Optional;
 /** The rules that settings keep beyond their types, whatever they are used for. */
 final class Checks {
 
+  private static final int HIGHEST_PORT = 65_535;
+
   /** Side of a patch in pixels, for each model that comes with flowloop. */
   static final Map<String, Integer> PATCHES = Map.of("glyph", 8);
 
@@ -31,6 +33,7 @@ final class Checks {
     check(config.trainer());
     check(config.validation());
     findings.directory("output.dir", config.output().dir());
+    check(config.http());
     check(config.pretrain());
   }
 
@@ -61,11 +64,19 @@ final class Checks {
     return pixels > 0 && pixels % patch == 0;
   }
 
+  private void check(HttpConfig http) {
+    findings.require(!http.host().isBlank(), "http.host", "an address of this machine");
+    int port = http.port().orElse(0);
+    findings.require(
+        port >= 0 && port <= HIGHEST_PORT, "http.port", "0 to %d, or null".formatted(HIGHEST_PORT));
+  }
+
   private void check(RolloutConfig rollout) {
     findings.atLeast(1, "rollout.n", rollout.n());
     findings.atLeast(1, "rollout.engines", rollout.engines());
     findings.atLeast(1, "rollout.workers", rollout.workers());
     findings.atLeast(1, "rollout.maxRowsPerForward", rollout.maxRowsPerForward());
+    findings.atLeast(1, "rollout.packGroups", rollout.packGroups());
     findings.positive("rollout.requestTimeout", rollout.requestTimeout());
     findings.oneOf(names.agentLoops(), "rollout.agentLoop", rollout.agentLoop());
   }

@@ -14,6 +14,7 @@ package io.flowloop.config;
  * @param trainer how long, and what is kept of it
  * @param validation how the policy is judged
  * @param output where the results of a single rollout go
+ * @param http where a run tells of its health and metrics
  * @param pretrain how the embedded model is trained from nothing
  */
 public record FlowLoopConfig(
@@ -27,6 +28,7 @@ public record FlowLoopConfig(
     TrainerConfig trainer,
     ValidationConfig validation,
     OutputConfig output,
+    HttpConfig http,
     PretrainConfig pretrain) {
 
   /** The same with another rollout and other rewards. */
@@ -42,6 +44,7 @@ public record FlowLoopConfig(
         trainer,
         validation,
         output,
+        http,
         pretrain);
   }
 }

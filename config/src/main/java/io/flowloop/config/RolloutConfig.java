@@ -13,6 +13,8 @@ import java.time.Duration;
  * @param workers agent-loop workers
  * @param maxRowsPerForward rows of one forward at most, fewer where memory runs out; a larger
  *     request takes several
+ * @param packGroups rollout requests that may share a forward, 1 for none; changes speed, and
+ *     samples by rounding alone
  * @param requestTimeout longest wait for one rollout request
  * @param agentLoop name of the agent loop that turns prompts into requests
  */
@@ -23,18 +25,35 @@ public record RolloutConfig(
     int engines,
     int workers,
     int maxRowsPerForward,
+    int packGroups,
     Duration requestTimeout,
     String agentLoop) {
 
   /** The same with groups of {@code rows} images, batched or not. */
   public RolloutConfig withGroups(int rows, boolean batched) {
     return new RolloutConfig(
-        rows, batched, seed, engines, workers, maxRowsPerForward, requestTimeout, agentLoop);
+        rows,
+        batched,
+        seed,
+        engines,
+        workers,
+        maxRowsPerForward,
+        packGroups,
+        requestTimeout,
+        agentLoop);
   }
 
   /** The same with an agent loop of this name. */
   public RolloutConfig withAgentLoop(String name) {
     return new RolloutConfig(
-        n, enableBatchedDiffusion, seed, engines, workers, maxRowsPerForward, requestTimeout, name);
+        n,
+        enableBatchedDiffusion,
+        seed,
+        engines,
+        workers,
+        maxRowsPerForward,
+        packGroups,
+        requestTimeout,
+        name);
   }
 }

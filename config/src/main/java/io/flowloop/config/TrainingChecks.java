@@ -66,6 +66,7 @@ final class TrainingChecks {
         "rollout.n",
         "rollout.enableBatchedDiffusion",
         "rollout.maxRowsPerForward",
+        "rollout.packGroups",
         "update.miniBatch",
         "update.microBatch")) {
       batches(config.data().promptsPerStep(), config.rollout(), config.update());
@@ -77,7 +78,8 @@ final class TrainingChecks {
     String divisor =
         "a divisor of %d, the images of a step (%d prompts x %d)"
             .formatted(samples, prompts, rollout.n());
-    int unit = update.microBatch().orElse(wholeForwards(rollout));
+    boolean packed = rollout.packGroups() > 1;
+    int unit = update.microBatch().orElse(packed ? samples : wholeForwards(rollout));
     if (samples % unit != 0) {
       findings.fail("update.microBatch", divisor + nearest(samples, 1, unit));
       return;
@@ -85,7 +87,8 @@ final class TrainingChecks {
     String multiple =
         update.microBatch().isPresent()
             ? "update.microBatch (%d)".formatted(unit)
-            : "%d, the images that forwards of a rollout draw together".formatted(unit);
+            : "%d, the images that forwards of a rollout draw together".formatted(unit)
+                + (packed ? " (rollout.packGroups)" : "");
     findings.require(
         update.miniBatch() % unit == 0 && samples % update.miniBatch() == 0,
         "update.miniBatch",

@@ -44,7 +44,7 @@ class ReferenceTest {
                 new ModelConfig(
                     "glyph", Optional.empty(), new Device.Auto(), Dtype.FLOAT32, 1, 32, 96),
                 new RolloutConfig(
-                    16, true, 42, 2, 2, 64, Duration.ofMinutes(5), "diffusionSingleTurn"),
+                    16, true, 42, 2, 2, 64, 1, Duration.ofMinutes(5), "diffusionSingleTurn"),
                 new SamplerConfig(
                     10,
                     1.0,
@@ -79,6 +79,7 @@ class ReferenceTest {
                     Path.of("out/train")),
                 new ValidationConfig(32, 4, 20, 42),
                 new OutputConfig(Path.of("out/rollout")),
+                new HttpConfig("127.0.0.1", OptionalInt.empty()),
                 new PretrainConfig(
                     5000, 128, 1e-3, 200, 1e-4, 0.999, 0.1, 1, 250, 250, Path.of("out/pretrain"))));
   }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.tuple;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -111,6 +112,7 @@ class TrainingChecksTest {
             config.trainer(),
             config.validation(),
             config.output(),
+            config.http(),
             config.pretrain());
 
     assertThat(
@@ -208,6 +210,24 @@ class TrainingChecksTest {
             tuple("rollout.engines", file + ":1"),
             tuple("sampler.sdeType", file + ":2"),
             tuple("update.miniBatch", "command line"));
+  }
+
+  @Test
+  void miniBatch_packedForwards_isTheWholeStepAsAnyGroupsMayShareThem() {
+    String[] settings = {"rollout.n=2", "data.promptsPerStep=8", "rollout.packGroups=4"};
+    String[] whole = Arrays.copyOf(settings, 4);
+    whole[3] = "update.miniBatch=16";
+    assertThat(Configs.training(whole).config().rollout().packGroups()).isEqualTo(4);
+
+    String[] half = Arrays.copyOf(settings, 4);
+    half[3] = "update.miniBatch=8";
+    assertThat(Configs.trainingFailure(half).problems())
+        .singleElement()
+        .satisfies(
+            problem -> {
+              assertThat(problem.key()).isEqualTo("update.miniBatch");
+              assertThat(problem.toString()).contains("rollout.packGroups", "nearest: 16");
+            });
   }
 
   private static String[] batches(

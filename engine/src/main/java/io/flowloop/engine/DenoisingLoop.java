@@ -5,10 +5,7 @@ import ai.djl.ndarray.types.Shape;
 import java.util.ArrayList;
 import java.util.List;
 
-/**
- * The walk of k rows of one prompt from noise to latents: T forwards of k rows, or of 2k with
- * guidance.
- */
+/** The walk of k rows from noise to latents: T forwards of k rows, or of 2k with guidance. */
 final class DenoisingLoop {
 
   private final Pipeline pipeline;
@@ -21,7 +18,10 @@ final class DenoisingLoop {
 
   /** Walks all rows of {@code seeds} together; one trajectory a seed, in their order. */
   List<Trajectory> walk(
-      Guidance.Conditioning conditioning, List<RowSeed> seeds, Sampling sampling) {
+      Guidance.Conditioning conditioning,
+      List<RowSeed> seeds,
+      Sampling sampling,
+      StepListener steps) {
     float[] sigmas = pipeline.sigmas(sampling.numInferenceSteps());
     SdeWindow window = sampling.sdeWindow();
     FlowMatchSdeScheduler scheduler =
@@ -35,7 +35,7 @@ final class DenoisingLoop {
           pipeline.denoiser().conditioning(pipeline.manager().create(scheduler.stepSigmas()));
       NDArray x = initialLatents(seeds);
       for (int i = 0; i < sampling.numInferenceSteps(); i++) {
-        if (Thread.interrupted()) {
+        if (Thread.currentThread().isInterrupted()) {
           throw new EngineException(
               "interrupted before denoising step %d of %d"
                   .formatted(i, sampling.numInferenceSteps()));
@@ -57,6 +57,7 @@ final class DenoisingLoop {
         if (window.size() > 0 && i == window.end() - 1) {
           states.add(x.toFloatArray());
         }
+        steps.onStep(i + 1);
       }
       return Unpack.trajectories(seeds.size(), sigmas, window, states, logProbs, x.toFloatArray());
     }

@@ -11,16 +11,28 @@ import java.util.List;
 public interface DiffusionEngine extends AutoCloseable {
 
   /**
-   * Draws one sample for each seed, in the order of the seeds. A sample depends on its prompt, its
-   * seed, the sampling and the weights; never on the other seeds of the request.
+   * Draws one sample for each seed of each request. A sample depends on its prompt, its seed, the
+   * sampling and the weights; never on the other seeds of its request, nor on other requests.
    *
-   * <p>Where the device has no memory for a forward, the request is drawn in smaller ones, which
-   * {@link SampleTimings#oomSplits} counts.
+   * <p>Several requests share forwards as far as they fit, in their order. Where the device has no
+   * memory for a forward, it is drawn in smaller ones, which {@link SampleTimings#oomSplits}
+   * counts.
    *
-   * @throws EngineException if a forward fails, or does not fit with a single row; it names the
-   *     request, rows and device
+   * @param requests of equal sampling, 1 or more
+   * @return what came of each, in their order; a failure names the request, rows and device
+   * @throws IllegalArgumentException if their samplings differ
    */
-  List<Sample> generate(RolloutRequest request);
+  List<Drawn> generate(List<RolloutRequest> requests, StepListener steps);
+
+  /**
+   * Draws one request, unheard.
+   *
+   * @return one sample for each seed, in the order of the seeds
+   * @throws RuntimeException if it fails; an {@link EngineException} if a forward does
+   */
+  default List<Sample> generate(RolloutRequest request) {
+    return generate(List.of(request), StepListener.NONE).getFirst().samples();
+  }
 
   /**
    * Draws with these weights from now on.

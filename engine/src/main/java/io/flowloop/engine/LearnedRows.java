@@ -1,7 +1,10 @@
 package io.flowloop.engine;
 
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Samples that are learned from in one forward, in its order.
@@ -14,16 +17,26 @@ record LearnedRows(List<TrainingSample> samples) {
     samples = List.copyOf(samples);
   }
 
-  /** Cuts a batch into the rows that shared a forward of the rollout. */
+  /**
+   * Cuts a batch into the rows that shared a forward of the rollout, each as the forward had them.
+   * A forward whose other rows are missing has those that are left, and other roundings than it
+   * had.
+   */
   static List<LearnedRows> asDrawn(List<TrainingSample> batch) {
-    List<LearnedRows> all = new ArrayList<>();
-    for (int from = 0; from < batch.size(); ) {
-      int rows = batch.get(from).sample().timings().rowsPerForward();
-      int to = Math.min(from + rows, batch.size());
-      all.add(new LearnedRows(batch.subList(from, to)));
-      from = to;
-    }
-    return all;
+    Map<Long, List<TrainingSample>> forwards = new LinkedHashMap<>();
+    batch.forEach(
+        row ->
+            forwards
+                .computeIfAbsent(row.sample().timings().forward(), _ -> new ArrayList<>())
+                .add(row));
+    return forwards.values().stream().map(LearnedRows::inOrder).toList();
+  }
+
+  private static LearnedRows inOrder(List<TrainingSample> rows) {
+    return new LearnedRows(
+        rows.stream()
+            .sorted(Comparator.comparingInt(row -> row.sample().timings().rowOfForward()))
+            .toList());
   }
 
   /** Cuts a batch into forwards of so many rows, however they were drawn. */

@@ -1,9 +1,7 @@
 package io.flowloop.engine;
 
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -11,6 +9,8 @@ import java.util.TreeMap;
  * Where the time of the forwards that drew a sample went. The durations are those of the whole
  * sub-batch, shared by all of its samples.
  *
+ * @param forward a number that the samples of a forward share, and no others of a training step
+ * @param rowOfForward its place among them, from 0
  * @param rowsPerForward samples that shared each forward with this one, itself included
  * @param forwards denoising forwards this sample took part in
  * @param oomSplits forwards before these that the device had no memory for, and that were halved
@@ -20,6 +20,8 @@ import java.util.TreeMap;
  * @param decode decoding and copying out
  */
 public record SampleTimings(
+    long forward,
+    int rowOfForward,
     int rowsPerForward,
     int forwards,
     int oomSplits,
@@ -36,6 +38,11 @@ public record SampleTimings(
           "timings: %d forwards of %d rows, %d halved (expected: 0 or more, of 1 or more, 0 or more)"
               .formatted(forwards, rowsPerForward, oomSplits));
     }
+    if (rowOfForward < 0 || rowOfForward >= rowsPerForward) {
+      throw new IllegalArgumentException(
+          "timings: row %d of a forward (expected: 0 to %d, of %d rows)"
+              .formatted(rowOfForward, rowsPerForward - 1, rowsPerForward));
+    }
     if (encode.isNegative() || denoise.isNegative() || decode.isNegative()) {
       throw new IllegalArgumentException(
           "timings: encode %s, denoise %s, decode %s (expected: 0 or more)"
@@ -43,37 +50,24 @@ public record SampleTimings(
     }
   }
 
-  private record Forward(int rows, int repeated) {}
-
   /**
-   * The denoising forwards of all these samples by the number of samples in each, smallest first.
-   *
-   * @param samples with all that shared a forward
+   * The denoising forwards of all these samples by the number of samples in each, smallest first. A
+   * forward counts with the first of its samples.
    */
   public static SortedMap<Integer, Integer> forwardsBySize(List<SampleTimings> samples) {
-    Map<Forward, Integer> sharing = new HashMap<>();
-    samples.forEach(
-        sample ->
-            sharing.merge(
-                new Forward(sample.rowsPerForward(), sample.forwards()), 1, Integer::sum));
     SortedMap<Integer, Integer> forwards = new TreeMap<>();
-    sharing.forEach(
-        (forward, count) ->
-            forwards.merge(
-                forward.rows(), count / forward.rows() * forward.repeated(), Integer::sum));
+    samples.stream()
+        .filter(SampleTimings::isFirst)
+        .forEach(first -> forwards.merge(first.rowsPerForward(), first.forwards(), Integer::sum));
     return forwards;
   }
 
-  /**
-   * The halved forwards of all these samples.
-   *
-   * @param samples with all that shared a forward
-   */
+  /** The halved forwards of all these samples, likewise. */
   public static int oomSplits(List<SampleTimings> samples) {
-    double splits =
-        samples.stream()
-            .mapToDouble(sample -> (double) sample.oomSplits() / sample.rowsPerForward())
-            .sum();
-    return Math.toIntExact(Math.round(splits));
+    return samples.stream().filter(SampleTimings::isFirst).mapToInt(SampleTimings::oomSplits).sum();
+  }
+
+  private boolean isFirst() {
+    return rowOfForward == 0;
   }
 }

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class LearnedRowsTest {
@@ -29,6 +29,23 @@ class LearnedRowsTest {
     assertThat(rows(LearnedRows.asDrawn(batch)))
         .containsExactly(
             List.of(0, 1), List.of(2, 3), List.of(4), List.of(5, 6), List.of(7, 8), List.of(9));
+  }
+
+  @Test
+  void asDrawn_forwardOfSeveralGroupsWhoseSamplesCameInAnotherOrder_isAsItWasDrawn() {
+    List<TrainingSample> drawn = batch(4, 4, 4, 4, 2, 2);
+    List<TrainingSample> batch = Stream.of(2, 3, 4, 5, 0, 1).map(drawn::get).toList();
+
+    assertThat(rows(LearnedRows.asDrawn(batch)))
+        .containsExactly(List.of(0, 1, 2, 3), List.of(4, 5));
+  }
+
+  @Test
+  void asDrawn_groupOfAForwardIsMissing_hasTheRowsThatAreLeft() {
+    List<TrainingSample> batch = batch(4, 4, 4, 4, 2, 2);
+
+    assertThat(rows(LearnedRows.asDrawn(batch.subList(2, 6))))
+        .containsExactly(List.of(2, 3), List.of(4, 5));
   }
 
   @Test
@@ -75,7 +92,7 @@ class LearnedRowsTest {
     List<TrainingSample> batch = new ArrayList<>(batch(1, 1));
     assertThat(new LearnedRows(batch).haveOnePrompt()).isTrue();
 
-    batch.add(sample(2, 1, new PromptEmbedding(new float[2], new boolean[1], 2)));
+    batch.add(sample(2, 2, 1, new PromptEmbedding(new float[2], new boolean[1], 2)));
     assertThat(new LearnedRows(batch).haveOnePrompt()).isFalse();
   }
 
@@ -85,14 +102,21 @@ class LearnedRowsTest {
         .toList();
   }
 
-  /** Rows by the number of rows in the forward of each. */
+  /** Rows that were drawn one after the other, by the number of rows in the forward of each. */
   private static List<TrainingSample> batch(int... rowsPerForward) {
-    return IntStream.range(0, rowsPerForward.length)
-        .mapToObj(row -> sample(row, rowsPerForward[row], PROMPT))
-        .toList();
+    List<TrainingSample> batch = new ArrayList<>();
+    int first = 0;
+    for (int row = 0; row < rowsPerForward.length; row++) {
+      if (row == first + rowsPerForward[first]) {
+        first = row;
+      }
+      batch.add(sample(row, first, rowsPerForward[row], PROMPT));
+    }
+    return batch;
   }
 
-  private static TrainingSample sample(int row, int rowsPerForward, PromptEmbedding prompt) {
+  private static TrainingSample sample(
+      int row, int firstOfForward, int rowsPerForward, PromptEmbedding prompt) {
     float[][] latents = new float[3][];
     for (int state = 0; state < latents.length; state++) {
       latents[state] = new float[] {10 * state + row, 10 * state + row + 0.5f};
@@ -105,7 +129,15 @@ class LearnedRowsTest {
             new SdeWindow(1, 2),
             new float[] {-row, -10 - row});
     SampleTimings timings =
-        new SampleTimings(rowsPerForward, 4, 0, Duration.ZERO, Duration.ZERO, Duration.ZERO);
+        new SampleTimings(
+            firstOfForward,
+            row - firstOfForward,
+            rowsPerForward,
+            4,
+            0,
+            Duration.ZERO,
+            Duration.ZERO,
+            Duration.ZERO);
     Sample sample =
         new Sample(
             new RowSeed(row, row), new RgbImage(1, 1, new byte[3]), trajectory, prompt, 0, timings);

@@ -16,6 +16,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PipelineEngineTest {
@@ -120,6 +122,100 @@ class PipelineEngineTest {
     engine.generate(RolloutRequest.of("a sign that says \"1\"", TinyGlyph.SDE, 1, 2, 3));
 
     assertIdentical(first, engine.generate(request(SEEDS)).getFirst());
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {1, 3})
+  void generate_severalRequests_shareAForwardAndGetTheSamplesOfEach(double guidanceScale) {
+    Sampling sampling = new Sampling(5, guidanceScale, SdeType.SDE, 0.7, new SdeWindow(0, 4));
+    List<RolloutRequest> requests =
+        List.of(
+            new RolloutRequest(PROMPT, List.of(new RowSeed(0, 11), new RowSeed(1, 12)), sampling),
+            new RolloutRequest("\"5\"", List.of(new RowSeed(2, 13)), sampling),
+            new RolloutRequest(
+                "\"64\"", List.of(new RowSeed(3, 14), new RowSeed(4, 15)), sampling));
+
+    List<Drawn> packed = engine.generate(requests, StepListener.NONE);
+
+    int row = 0;
+    for (int i = 0; i < requests.size(); i++) {
+      List<Sample> alone = engine.generate(requests.get(i));
+      for (int j = 0; j < alone.size(); j++) {
+        Sample sample = packed.get(i).samples().get(j);
+        assertClose(sample, alone.get(j));
+        assertThat(sample.trajectory().latents()[0])
+            .isEqualTo(alone.get(j).trajectory().latents()[0]);
+        assertThat(sample.timings().forward()).isEqualTo(11);
+        assertThat(sample.timings().rowOfForward()).isEqualTo(row++);
+        assertThat(sample.timings().rowsPerForward()).isEqualTo(5);
+      }
+    }
+  }
+
+  @Test
+  void generate_severalRequestsOfMoreRowsThanAForwardHolds_cutsThem() {
+    try (PipelineEngine four = TinyGlyph.engine(4)) {
+      List<Drawn> packed =
+          four.generate(
+              List.of(request(1, 2, 3), RolloutRequest.of("\"5\"", TinyGlyph.SDE, 4, 5, 6)),
+              StepListener.NONE);
+
+      assertThat(packed.stream().flatMap(drawn -> drawn.samples().stream()))
+          .extracting(sample -> sample.timings().rowsPerForward())
+          .containsExactly(4, 4, 4, 4, 2, 2);
+    }
+  }
+
+  @Test
+  void generate_oneOfSeveralPromptsCannotBeDrawn_failsAlone() {
+    List<Drawn> drawn =
+        engine.generate(
+            List.of(request(1), RolloutRequest.of("no quotes", TinyGlyph.SDE, 2), request(3)),
+            StepListener.NONE);
+
+    assertThat(drawn.get(0).samples()).hasSize(1);
+    assertThatThrownBy(() -> drawn.get(1).samples()).hasMessageContaining("no quotes");
+    assertThat(drawn.get(2).samples()).hasSize(1);
+  }
+
+  @Test
+  void generate_aSharedForwardFails_drawsEachRequestByItself() {
+    CrampedPipeline cramped = new CrampedPipeline(TinyGlyph.pipeline(TinyGlyph.weights()), _ -> 3);
+    cramped.failure =
+        _ -> {
+          throw new ai.djl.engine.EngineException("the kernel failed");
+        };
+    try (PipelineEngine own = new PipelineEngine(cramped, 64)) {
+      List<Drawn> drawn =
+          own.generate(
+              List.of(request(1, 2), request(3, 4, 5), request(6, 7, 8, 9)), StepListener.NONE);
+
+      assertIdentical(drawn.get(0).samples().getFirst(), engine.generate(request(1, 2)).getFirst());
+      assertThat(drawn.get(1).samples()).hasSize(3);
+      assertThatThrownBy(() -> drawn.get(2).samples())
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("the kernel failed")
+          .hasMessageContaining(PROMPT);
+    }
+  }
+
+  @Test
+  void generate_requestsOfOtherSampling_areRefused() {
+    List<RolloutRequest> requests =
+        List.of(request(1), RolloutRequest.of(PROMPT, Sampling.ode(2), 2));
+
+    assertThatThrownBy(() -> engine.generate(requests, StepListener.NONE))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("as that of the first request");
+  }
+
+  @Test
+  void generate_listener_hearsEachStepOfEachForward() {
+    List<Integer> heard = new ArrayList<>();
+    try (PipelineEngine four = TinyGlyph.engine(4)) {
+      var _ = four.generate(List.of(request(SEEDS)), heard::add);
+    }
+    assertThat(heard).containsExactly(1, 2, 3, 4, 5, 1, 2, 3, 4, 5);
   }
 
   @Test

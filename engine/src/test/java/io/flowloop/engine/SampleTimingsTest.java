@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
-import java.util.Collections;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -17,9 +17,15 @@ class SampleTimingsTest {
   }
 
   private static List<SampleTimings> subBatch(int rows, int forwards, int oomSplits) {
-    return Collections.nCopies(
-        rows,
-        new SampleTimings(rows, forwards, oomSplits, Duration.ZERO, Duration.ZERO, Duration.ZERO));
+    return IntStream.range(0, rows)
+        .mapToObj(row -> timings(row, rows, forwards, oomSplits, Duration.ZERO))
+        .toList();
+  }
+
+  private static SampleTimings timings(
+      int row, int rows, int forwards, int oomSplits, Duration denoise) {
+    return new SampleTimings(
+        0, row, rows, forwards, oomSplits, Duration.ZERO, denoise, Duration.ZERO);
   }
 
   @Test
@@ -35,14 +41,12 @@ class SampleTimingsTest {
   @Test
   void create_impossibleNumbers_areRefused() {
     assertThatThrownBy(() -> subBatch(1, -1)).hasMessageContaining("-1 forwards of 1 rows");
-    assertThatThrownBy(
-            () -> new SampleTimings(0, 1, 0, Duration.ZERO, Duration.ZERO, Duration.ZERO))
+    assertThatThrownBy(() -> timings(0, 0, 1, 0, Duration.ZERO))
         .hasMessageContaining("1 forwards of 0 rows");
-    assertThatThrownBy(
-            () -> new SampleTimings(1, 1, -1, Duration.ZERO, Duration.ZERO, Duration.ZERO))
-        .hasMessageContaining("-1 halved");
-    assertThatThrownBy(
-            () -> new SampleTimings(1, 1, 0, Duration.ZERO, Duration.ofNanos(-1), Duration.ZERO))
+    assertThatThrownBy(() -> timings(0, 1, 1, -1, Duration.ZERO)).hasMessageContaining("-1 halved");
+    assertThatThrownBy(() -> timings(2, 2, 1, 0, Duration.ZERO))
+        .hasMessage("timings: row 2 of a forward (expected: 0 to 1, of 2 rows)");
+    assertThatThrownBy(() -> timings(0, 1, 1, 0, Duration.ofNanos(-1)))
         .hasMessageContaining("denoise PT-0.000000001S");
   }
 

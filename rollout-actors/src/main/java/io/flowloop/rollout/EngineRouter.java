@@ -1,17 +1,15 @@
 package io.flowloop.rollout;
 
+import io.flowloop.config.RolloutConfig;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.Sample;
-import io.flowloop.engine.SampleTimings;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.SortedMap;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.Signal;
@@ -19,31 +17,35 @@ import org.apache.pekko.actor.typed.Terminated;
 import org.apache.pekko.actor.typed.javadsl.AbstractMatchingBehavior;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
-import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 
 /**
  * Spreads rollout requests over engines: each goes to the engine with the fewest samples
  * outstanding, the first of them when several have as few.
  *
- * <p>A request that an engine has is a lease. An engine holds at most {@value
- * EngineSlot#MAX_LEASES}; the others wait here, so the bound of this queue is the rows of a step. A
- * lease ends in every outcome:
+ * <p>A request that an engine has is a lease. An engine holds {@value EngineSlot#MAX_PACKS} packs
+ * of them at most, one that runs and one that is ready; the others wait here, so the bound of this
+ * queue is the rows of a step. A lease ends in every outcome:
  *
  * <ul>
- *   <li>a result or a failure is passed on;
- *   <li>a request that runs longer than the request timeout fails; its result is dropped when it
- *       comes. Meanwhile its engine gets no work, and after the same time again it counts as gone;
- *   <li>when an engine is gone its requests go to the others;
+ *   <li>a result is passed on, the first of a request that is;
+ *   <li>a request that fails is drawn again, and has failed after {@value LeaseTable#ATTEMPTS}
+ *       attempts;
+ *   <li>when an engine is gone, cannot be reached, or makes no progress for three times as long as
+ *       a denoising step usually takes, its requests go to the others;
+ *   <li>a request that runs longer than the request timeout fails. Its engine gets no work until it
+ *       says something, and counts as gone after the same time again;
  *   <li>a request whose asker has stopped is forgotten, or runs out if an engine has it.
  * </ul>
  *
- * <p>No request is leased before every engine has started, for which it has the same time. If one
- * cannot, or if none is left, every request fails with that cause.
+ * <p>No request is leased before every engine of this node has started, for which it has the same
+ * time, and before as many engines are ready as are wanted at least. If one of this node cannot
+ * start, or if none is left and none joins in that time, every request fails with that cause.
  *
  * <p>New weights go behind what an engine runs and has ready, so nothing in flight is lost. No
- * request is leased until every engine has acknowledged them, for which it has the request timeout
- * once it has nothing else to do. An engine with other weights than it was told is stopped; one
- * that refuses weights of another model fails the sync and draws on.
+ * request is leased until every ready engine has acknowledged them, for which it has the request
+ * timeout once it has nothing else to do. An engine with other weights than it was told is stopped;
+ * one that refuses weights of another model fails the sync and draws on. An engine that joins or
+ * comes back later is given them before it is given requests.
  */
 public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Command> {
 
@@ -60,15 +62,37 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
   public record SyncWeights(PolicyWeights weights, ActorRef<SyncReply> replyTo)
       implements Command {}
 
-  /** Tell once every engine has started, or that requests would be in vain. */
+  /** Tell once enough engines have started, or that requests would be in vain. */
   public record AwaitEngines(ActorRef<Availability> replyTo) implements Command, WireMessage {}
 
   /** Tell the state of the leases. */
   public record GetStats(ActorRef<Stats> replyTo) implements Command {}
 
+  /**
+   * One more engine, of another node.
+   *
+   * @param name that messages call it by, of its own
+   */
+  record Join(String name, FrontFactory front) implements Command {}
+
+  /** Whether the node of an engine that has joined can be reached. */
+  record Reach(String name, boolean reachable) implements Command {}
+
   private record FromEngine(EngineActor.Event event) implements Command {}
 
-  private record Overdue(EngineSlot engine) implements Command {}
+  private record Tick() implements Command {}
+
+  /** Makes the actor that stands for an engine. */
+  @FunctionalInterface
+  interface FrontFactory {
+
+    /**
+     * The front's behaviour.
+     *
+     * @param engine what its events call the engine
+     */
+    Behavior<EngineActor.Command> create(int engine, ActorRef<EngineActor.Event> router);
+  }
 
   public sealed interface Reply extends WireMessage {}
 
@@ -84,7 +108,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
    * Every engine that is left draws with the weights.
    *
    * @param version of the weights
-   * @param engines that acknowledged it, 1 or more
+   * @param engines that acknowledged it; 0 if none was ready, and those that come are given them
    */
   public record Synced(long version, int engines) implements SyncReply {}
 
@@ -101,66 +125,124 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
       implements WireMessage {}
 
   /**
-   * The state of the leases at one moment.
+   * The state of the leases at one moment. Counts are those since the start.
    *
    * @param waiting requests without a lease
+   * @param oldestWaiting time since the oldest of these came; zero if there is none
+   * @param ready engines that take requests
    * @param leases of each engine
    * @param samplesOutstanding of each engine
-   * @param lateResults results that came after their lease had ended, since the start
-   * @param oomSplits forwards that a device had no memory for and that were halved, since the
-   *     start, without those of requests that failed
+   * @param policyVersions of each engine, as it has told
+   * @param retries leases of requests that an engine had been given before
+   * @param lateResults results that were dropped, as their request had been answered or given up
+   * @param oomSplits forwards that a device had no memory for and that were halved, without those
+   *     of requests that failed
+   * @param forwardsByRows denoising forwards by the number of samples in each
    */
   public record Stats(
       int waiting,
+      Duration oldestWaiting,
+      int ready,
       List<Integer> leases,
       List<Integer> samplesOutstanding,
+      List<Long> policyVersions,
+      long retries,
       long lateResults,
-      long oomSplits) {}
+      long oomSplits,
+      SortedMap<Integer, Long> forwardsByRows) {}
 
   /**
-   * A router over new engines.
+   * What a router goes by.
    *
-   * @param engines how many, 1 or more
+   * @param engines of this node, 0 or more
+   * @param minEngines that must be ready before the first request is leased, 1 or more
+   * @param mayJoin whether engines of other nodes may join
+   * @param packGroups requests that may share a forward, 1 or more
+   * @param maxRowsPerForward the most rows of such a forward, 1 or more
    * @param requestTimeout longest time that an engine may take to start, and to run one request
    */
-  public static Behavior<Command> create(
-      EngineFactory factory, int engines, Duration requestTimeout) {
+  public record Rules(
+      int engines,
+      int minEngines,
+      boolean mayJoin,
+      int packGroups,
+      int maxRowsPerForward,
+      Duration requestTimeout) {
+
+    /** Rules for engines of this node alone. */
+    public static Rules local(RolloutConfig rollout) {
+      return new Rules(
+          rollout.engines(),
+          1,
+          false,
+          rollout.packGroups(),
+          rollout.maxRowsPerForward(),
+          rollout.requestTimeout());
+    }
+
+    /** Rules for so many engines of this node, which draw one request after the other. */
+    public static Rules local(int engines, Duration requestTimeout) {
+      return new Rules(engines, 1, false, 1, 1, requestTimeout);
+    }
+  }
+
+  /** A router over new engines of this node, and over those that join. */
+  public static Behavior<Command> create(EngineFactory factory, Rules rules) {
     return Behaviors.setup(
         context ->
             Behaviors.withTimers(
-                timers -> new EngineRouter(context, timers, factory, engines, requestTimeout)));
+                timers -> {
+                  timers.startTimerWithFixedDelay(new Tick(), RouterClock.TICK);
+                  return new EngineRouter(context, factory, rules);
+                }));
   }
 
-  private final TimerScheduler<Command> timers;
-  private final Duration requestTimeout;
-  private final List<EngineSlot> engines = new ArrayList<>();
-  private final Deque<Generate> waiting = new ArrayDeque<>();
+  private final Rules rules;
+  private final RouterClock clock = new RouterClock();
+  private final LeaseTable table;
+  private final EngineFleet fleet;
   private final List<ActorRef<Availability>> awaitingStart = new ArrayList<>();
-  private Optional<Throwable> unusable = Optional.empty();
-  private Optional<WeightSync> sync = Optional.empty();
-  private long policyVersion;
-  private long leasesGranted;
-  private long lateResults;
-  private long oomSplits;
+  private boolean begun;
+  private long lackingSince;
 
-  private EngineRouter(
-      ActorContext<Command> context,
-      TimerScheduler<Command> timers,
-      EngineFactory factory,
-      int engines,
-      Duration requestTimeout) {
+  private EngineRouter(ActorContext<Command> context, EngineFactory factory, Rules rules) {
     super(context);
-    this.timers = timers;
-    this.requestTimeout = requestTimeout;
-    ActorRef<EngineActor.Event> events =
-        context.messageAdapter(EngineActor.Event.class, FromEngine::new);
-    for (int i = 0; i < engines; i++) {
-      ActorRef<EngineActor.Command> front =
-          context.spawn(EngineActor.create(i, factory, events), "engine-" + i);
-      context.watch(front);
-      EngineSlot engine = new EngineSlot(i, front);
-      this.engines.add(engine);
-      startClock(engine);
+    this.rules = rules;
+    this.table = new LeaseTable(rules.packGroups(), rules.maxRowsPerForward(), new Sending());
+    this.fleet =
+        new EngineFleet(
+            context,
+            rules,
+            clock,
+            table,
+            context.messageAdapter(EngineActor.Event.class, FromEngine::new));
+    for (int i = 0; i < rules.engines(); i++) {
+      fleet.join("engine " + i, (index, router) -> EngineActor.create(index, factory, router));
+    }
+  }
+
+  /** What the table decides, as messages. */
+  private static final class Sending implements LeaseTable.Outbox {
+
+    @Override
+    public void draw(EngineSlot engine, Pack pack) {
+      engine
+          .front()
+          .tell(
+              new EngineActor.Generate(
+                  pack.leases().stream()
+                      .map(held -> new EngineActor.Leased(held.id(), held.request().request()))
+                      .toList()));
+    }
+
+    @Override
+    public void cancel(EngineSlot engine, long lease) {
+      engine.front().tell(new EngineActor.Cancel(lease));
+    }
+
+    @Override
+    public void answer(Generate order, Reply reply) {
+      order.replyTo().tell(reply);
     }
   }
 
@@ -168,208 +250,93 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
   public Behavior<Command> onMessage(Command command) {
     switch (command) {
       case Generate order -> onGenerate(order);
-      case SyncWeights order -> onSyncWeights(order);
+      case SyncWeights order -> fleet.sync(order, begun);
       case AwaitEngines(ActorRef<Availability> replyTo) -> awaitingStart.add(replyTo);
       case GetStats(ActorRef<Stats> replyTo) -> replyTo.tell(stats());
-      case FromEngine(EngineActor.Event event) -> onEvent(engines.get(event.engine()), event);
-      case Overdue(EngineSlot engine) -> onOverdue(engine);
+      case Join(String name, FrontFactory front) -> fleet.join(name, front);
+      case Reach(String name, boolean reachable) -> fleet.reach(name, reachable);
+      case FromEngine(EngineActor.Event event) -> fleet.hear(event);
+      case Tick() -> onTick();
     }
-    dispatch();
-    return this;
-  }
-
-  private void onGenerate(Generate order) {
-    getContext().watch(order.replyTo());
-    waiting.add(order);
-  }
-
-  private void onSyncWeights(SyncWeights order) {
-    sync.ifPresentOrElse(running -> refuse(order, running), () -> begin(order));
-  }
-
-  private static void refuse(SyncWeights order, WeightSync running) {
-    order
-        .replyTo()
-        .tell(
-            new SyncFailed(
-                new EngineException(
-                    "policy version %d: not synced (expected: the sync of version %d to end first)"
-                        .formatted(order.weights().version(), running.version()))));
-  }
-
-  private void begin(SyncWeights order) {
-    List<EngineSlot> live = engines.stream().filter(engine -> !engine.isGone()).toList();
-    sync = Optional.of(new WeightSync(order, live));
-    for (EngineSlot engine : live) {
-      engine.front().tell(new EngineActor.Load(order.weights()));
-      if (engine.isReady() && engine.leases() == 0) {
-        startClock(engine);
-      }
-    }
-  }
-
-  private void onEvent(EngineSlot engine, EngineActor.Event event) {
-    switch (event) {
-      case EngineActor.Started _ -> onStarted(engine);
-      case EngineActor.Generated done -> onGenerated(engine, done);
-      case EngineActor.Failed failed ->
-          release(engine, failed.lease()).ifPresent(order -> fail(order, failed.cause()));
-      case EngineActor.Loaded loaded -> onLoaded(engine, loaded);
-      case EngineActor.Refused refused -> onRefused(engine, refused.cause());
-      case EngineActor.Gone gone -> lose(engine, gone.cause());
-    }
-  }
-
-  private void onGenerated(EngineSlot engine, EngineActor.Generated done) {
-    oomSplits += SampleTimings.oomSplits(done.samples().stream().map(Sample::timings).toList());
-    release(engine, done.lease())
-        .ifPresent(order -> order.replyTo().tell(new Generated(order.request(), done.samples())));
-  }
-
-  private void onStarted(EngineSlot engine) {
-    engine.ready();
-    restartClock(engine);
-  }
-
-  private void onLoaded(EngineSlot engine, EngineActor.Loaded loaded) {
-    Optional<EngineException> wrong = sync.flatMap(running -> running.answered(engine, loaded));
-    restartClock(engine);
-    wrong.ifPresent(cause -> stop(engine, cause));
-  }
-
-  private void onRefused(EngineSlot engine, EngineException cause) {
-    sync.ifPresent(running -> running.refused(engine, cause));
-    restartClock(engine);
-  }
-
-  private Optional<Generate> release(EngineSlot engine, long lease) {
-    Optional<EngineSlot.Lease> ended = engine.release(lease);
-    if (ended.isEmpty()) {
-      lateResults++;
-    }
-    engine.ready();
-    restartClock(engine);
-    return ended.map(EngineSlot.Lease::order);
-  }
-
-  private void onOverdue(EngineSlot engine) {
-    EngineException cause =
-        new EngineException(
-            "%s did not %s within %s (rollout.requestTimeout)"
-                .formatted(engine, isWaitedFor(engine), requestTimeout));
-    if (engine.isReady() && engine.leases() > 0) {
-      fail(engine.late().order(), cause);
-      startClock(engine);
-    } else {
-      sync.filter(_ -> engine.isReady()).ifPresent(running -> running.fail(cause));
-      stop(engine, cause);
-    }
-  }
-
-  private String isWaitedFor(EngineSlot engine) {
-    if (engine.isStarting()) {
-      return "start";
-    }
-    return engine.isReady() && engine.leases() == 0
-        ? sync.map(running -> "load policy version " + running.version()).orElseThrow()
-        : "answer";
-  }
-
-  private void stop(EngineSlot engine, Throwable cause) {
-    getContext().stop(engine.front());
-    lose(engine, cause);
-  }
-
-  @Override
-  public Behavior<Command> onSignal(Signal signal) {
-    if (signal instanceof Terminated ended) {
-      waiting.removeIf(order -> order.replyTo().equals(ended.getRef().unsafeUpcast()));
-      engines.stream()
-          .filter(engine -> engine.front().equals(ended.getRef().unsafeUpcast()))
-          .forEach(engine -> lose(engine, new EngineException(engine + " was stopped")));
+    // Steps come in thousands and free no engine; one that is found again waits for the next tick.
+    if (!(command instanceof FromEngine(EngineActor.Stepped _))) {
       dispatch();
     }
     return this;
   }
 
-  private void lose(EngineSlot engine, Throwable cause) {
-    if (engine.isGone()) {
-      return;
+  private void onGenerate(Generate order) {
+    getContext().watch(order.replyTo());
+    table.offer(order, clock.now());
+  }
+
+  private void onTick() {
+    clock.tick();
+    long now = clock.now();
+    fleet.check(now);
+    table.shareOut(fleet.engines(), now);
+    if (!rules.mayJoin() || (begun && fleet.isAnyLeft())) {
+      lackingSince = now;
+    } else if (now - lackingSince >= rules.requestTimeout().toNanos()) {
+      failAll(tooFew());
     }
-    getContext().getLog().error("{}; it gets no more requests", cause.getMessage());
-    boolean neverStarted = engine.isStarting();
-    timers.cancel(engine);
-    engine.gone().reversed().forEach(lease -> waiting.addFirst(lease.order()));
-    sync.ifPresent(running -> running.left(engine));
-    if (neverStarted || engines.stream().allMatch(EngineSlot::isGone)) {
-      unusable = Optional.of(cause);
+  }
+
+  private EngineException tooFew() {
+    return new EngineException(
+        "engines: %d ready for %s (expected: %d or more, cluster.minEngines, on nodes of this"
+                .formatted(fleet.ready(), rules.requestTimeout(), rules.minEngines())
+            + " cluster)");
+  }
+
+  @Override
+  public Behavior<Command> onSignal(Signal signal) {
+    if (signal instanceof Terminated ended) {
+      table.forget(ended.getRef());
+      fleet.stopped(ended.getRef());
+      dispatch();
     }
+    return this;
+  }
+
+  private void failAll(Throwable cause) {
+    tell(new Availability(Optional.of(cause), fleet.policyVersion()));
+    table.failWaiting(cause);
+  }
+
+  private void tell(Availability availability) {
+    awaitingStart.forEach(asker -> asker.tell(availability));
+    awaitingStart.clear();
   }
 
   private void dispatch() {
-    sync.filter(WeightSync::isOver).ifPresent(this::end);
-    if (sync.isPresent() || engines.stream().anyMatch(EngineSlot::isStarting)) {
+    fleet.endSync();
+    begun = begun || hasBegun();
+    if (!begun || fleet.isSyncing()) {
       return;
     }
-    awaitingStart.forEach(asker -> asker.tell(new Availability(unusable, policyVersion)));
-    awaitingStart.clear();
-    unusable.ifPresent(this::failWaiting);
-    Optional<EngineSlot> freest = freest();
-    while (!waiting.isEmpty() && freest.isPresent()) {
-      lease(freest.get(), waiting.remove());
-      freest = freest();
-    }
+    fleet.unusable().ifPresent(this::failAll);
+    tell(new Availability(fleet.unusable(), fleet.policyVersion()));
+    table.dispatch(fleet.engines(), clock.now());
   }
 
-  private void end(WeightSync over) {
-    sync = Optional.empty();
-    if (over.end(unusable)) {
-      policyVersion = over.version();
-    }
-  }
-
-  private Optional<EngineSlot> freest() {
-    return engines.stream()
-        .filter(EngineSlot::acceptsLease)
-        .min(Comparator.comparingInt(EngineSlot::samplesOutstanding));
-  }
-
-  private void lease(EngineSlot engine, Generate order) {
-    EngineSlot.Lease lease = new EngineSlot.Lease(leasesGranted++, order);
-    engine.grant(lease);
-    engine.front().tell(new EngineActor.Generate(lease.id(), order.request()));
-    if (engine.leases() == 1) {
-      startClock(engine);
-    }
-  }
-
-  private void restartClock(EngineSlot engine) {
-    timers.cancel(engine);
-    if (engine.leases() > 0 || sync.filter(running -> running.isPending(engine)).isPresent()) {
-      startClock(engine);
-    }
-  }
-
-  /** For what the engine does now: a request that is ready behind another is not late. */
-  private void startClock(EngineSlot engine) {
-    timers.startSingleTimer(engine, new Overdue(engine), requestTimeout);
-  }
-
-  private void failWaiting(Throwable cause) {
-    waiting.forEach(order -> fail(order, cause));
-    waiting.clear();
-  }
-
-  private static void fail(Generate order, Throwable cause) {
-    order.replyTo().tell(new Failed(order.request(), cause));
+  private boolean hasBegun() {
+    return fleet.haveOwnStarted()
+        && (fleet.ready() >= rules.minEngines() || fleet.unusable().isPresent());
   }
 
   private Stats stats() {
+    List<EngineSlot> engines = fleet.engines();
     return new Stats(
-        waiting.size(),
+        table.waiting(),
+        table.oldestWaiting(clock.now()),
+        fleet.ready(),
         engines.stream().map(EngineSlot::leases).toList(),
         engines.stream().map(EngineSlot::samplesOutstanding).toList(),
-        lateResults,
-        oomSplits);
+        engines.stream().map(EngineSlot::policyVersion).toList(),
+        table.retries(),
+        table.lateResults(),
+        table.oomSplits(),
+        table.forwardsByRows());
   }
 }

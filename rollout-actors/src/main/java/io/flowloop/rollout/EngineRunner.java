@@ -1,12 +1,15 @@
 package io.flowloop.rollout;
 
 import io.flowloop.engine.DiffusionEngine;
+import io.flowloop.engine.Drawn;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.RowSeed;
 import io.flowloop.engine.Sample;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.DispatcherSelector;
@@ -43,11 +46,13 @@ final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Order> {
    * A runner of a new engine.
    *
    * @param interruption what ends its requests when it is to stop
+   * @param cancelled leases that it must not begin with, thread-safe
    */
   static Behavior<EngineActor.Order> create(
       int index,
       EngineFactory factory,
       Interruption interruption,
+      Set<Long> cancelled,
       ActorRef<EngineActor.Command> front) {
     return Behaviors.setup(
         context -> {
@@ -60,13 +65,14 @@ final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Order> {
             return Behaviors.stopped();
           }
           front.tell(new EngineActor.Ran(new EngineActor.Started(index)));
-          return new EngineRunner(context, index, engine, interruption, front);
+          return new EngineRunner(context, index, engine, interruption, cancelled, front);
         });
   }
 
   private final int index;
   private final DiffusionEngine engine;
   private final Interruption interruption;
+  private final Set<Long> cancelled;
   private final ActorRef<EngineActor.Command> front;
 
   private EngineRunner(
@@ -74,11 +80,13 @@ final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Order> {
       int index,
       DiffusionEngine engine,
       Interruption interruption,
+      Set<Long> cancelled,
       ActorRef<EngineActor.Command> front) {
     super(context);
     this.index = index;
     this.engine = engine;
     this.interruption = interruption;
+    this.cancelled = cancelled;
     this.front = front;
   }
 
@@ -91,17 +99,51 @@ final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Order> {
   }
 
   private Behavior<EngineActor.Order> onGenerate(EngineActor.Generate order) {
+    List<EngineActor.Leased> wanted = withoutCancelled(order.leased());
+    if (wanted.isEmpty()) {
+      return this;
+    }
+    List<RolloutRequest> requests = wanted.stream().map(EngineActor.Leased::request).toList();
+    long first = wanted.getFirst().lease();
     try {
-      List<Sample> samples = interruption.call(() -> engine.generate(order.request()));
-      checkAnswers(order.request(), samples);
-      front.tell(new EngineActor.Ran(new EngineActor.Generated(index, order.lease(), samples)));
+      List<Drawn> drawn =
+          interruption.call(
+              () ->
+                  engine.generate(
+                      requests, done -> tell(new EngineActor.Stepped(index, first, done))));
+      for (int i = 0; i < requests.size(); i++) {
+        tell(answer(wanted.get(i), drawn.get(i)));
+      }
     } catch (RuntimeException e) {
-      front.tell(new EngineActor.Ran(new EngineActor.Failed(index, order.lease(), e)));
+      wanted.forEach(leased -> tell(new EngineActor.Failed(index, leased.lease(), e)));
     } catch (Error e) {
       front.tell(gone(index, "died", e));
       return Behaviors.stopped();
     }
     return this;
+  }
+
+  private List<EngineActor.Leased> withoutCancelled(List<EngineActor.Leased> leased) {
+    List<EngineActor.Leased> wanted = new ArrayList<>(leased);
+    for (EngineActor.Leased each : leased) {
+      if (cancelled.remove(each.lease())) {
+        wanted.remove(each);
+        tell(new EngineActor.Cancelled(index, each.lease()));
+      }
+    }
+    return wanted;
+  }
+
+  private EngineActor.Event answer(EngineActor.Leased leased, Drawn drawn) {
+    return switch (drawn) {
+      case Drawn.Whole(List<Sample> samples) -> checked(leased, samples);
+      case Drawn.Failure(RuntimeException cause) ->
+          new EngineActor.Failed(index, leased.lease(), cause);
+    };
+  }
+
+  private void tell(EngineActor.Event event) {
+    front.tell(new EngineActor.Ran(event));
   }
 
   private Behavior<EngineActor.Order> onLoad(PolicyWeights weights) {
@@ -126,13 +168,17 @@ final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Order> {
         cause);
   }
 
-  private void checkAnswers(RolloutRequest request, List<Sample> samples) {
+  private EngineActor.Event checked(EngineActor.Leased leased, List<Sample> samples) {
     List<RowSeed> drawn = samples.stream().map(Sample::row).toList();
-    if (!drawn.equals(request.seeds())) {
-      throw new EngineException(
-          "engine %d drew %s (expected: one sample for each of %s)"
-              .formatted(index, drawn, request.seeds()));
+    if (drawn.equals(leased.request().seeds())) {
+      return new EngineActor.Generated(index, leased.lease(), samples);
     }
+    return new EngineActor.Failed(
+        index,
+        leased.lease(),
+        new EngineException(
+            "engine %d drew %s (expected: one sample for each of %s)"
+                .formatted(index, drawn, leased.request().seeds())));
   }
 
   private static EngineActor.Command gone(int index, String how, Throwable cause) {

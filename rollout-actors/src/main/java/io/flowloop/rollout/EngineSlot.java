@@ -1,40 +1,56 @@
 package io.flowloop.rollout;
 
+import io.flowloop.engine.PolicyWeights;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.apache.pekko.actor.typed.ActorRef;
 
 /** The router's books on one engine: whether it can be given work, and what it has. */
 final class EngineSlot {
 
-  /** One request that runs and one that is ready, so that an engine never waits for the router. */
-  static final int MAX_LEASES = 2;
+  /** One pack that runs and one that is ready, so that an engine never waits for the router. */
+  static final int MAX_PACKS = 2;
 
-  private enum State {
+  /** What an engine can be given. */
+  enum State {
+    /** Nothing: it has not said that it has started. */
     STARTING,
+    /** Nothing: it takes over the weights that the others draw with already. */
+    LOADING,
     READY,
-    /** Its request is overdue; until it answers it gets no work, and keeps what it has. */
+    /** Nothing until it says something: what it runs is overdue or makes no progress. */
     LATE,
+    /** Nothing until its node can be reached again. */
+    UNREACHABLE,
     GONE
   }
 
-  /** A request handed to an engine; the oldest of an engine is the one that runs. */
-  record Lease(long id, EngineRouter.Generate order) {}
-
-  private final int index;
+  private final String name;
   private final ActorRef<EngineActor.Command> front;
-  private final Deque<Lease> leases = new ArrayDeque<>();
+  private final Deque<Pack> packs = new ArrayDeque<>();
+  private final Deque<PolicyWeights> told = new ArrayDeque<>();
+  private final Map<Pace.Key, Pace> paces = new HashMap<>();
   private State state = State.STARTING;
+  private boolean started;
+  private long policyVersion;
+  private Optional<Long> checksum = Optional.empty();
+  private Optional<Long> waitedForSince = Optional.empty();
 
-  EngineSlot(int index, ActorRef<EngineActor.Command> front) {
-    this.index = index;
+  EngineSlot(String name, ActorRef<EngineActor.Command> front) {
+    this.name = name;
     this.front = front;
   }
 
   ActorRef<EngineActor.Command> front() {
     return front;
+  }
+
+  State state() {
+    return state;
   }
 
   boolean isStarting() {
@@ -49,52 +65,129 @@ final class EngineSlot {
     return state == State.GONE;
   }
 
-  boolean acceptsLease() {
-    return isReady() && leases.size() < MAX_LEASES;
+  boolean hasStarted() {
+    return started;
   }
 
-  int leases() {
-    return leases.size();
+  /** It has said so, which counts whether or not it can be reached now. */
+  void start() {
+    started = true;
   }
 
-  int samplesOutstanding() {
-    return leases.stream().mapToInt(lease -> lease.order().request().rows()).sum();
-  }
-
-  /** It has started, or answered, if late; what is gone stays gone. */
-  void ready() {
+  /** What is gone stays gone. */
+  void become(State next) {
     if (!isGone()) {
-      state = State.READY;
+      state = next;
     }
   }
 
-  void grant(Lease lease) {
-    leases.add(lease);
+  /** How fast it is itself at work of this kind. */
+  Pace pace(Pace.Key key) {
+    return paces.computeIfAbsent(key, _ -> new Pace());
   }
 
-  /** Ends this lease; empty if it had ended before. */
-  Optional<Lease> release(long id) {
-    Optional<Lease> found = leases.stream().filter(lease -> lease.id() == id).findFirst();
-    found.ifPresent(leases::remove);
-    return found;
+  boolean acceptsPack() {
+    return isReady() && packs.size() < MAX_PACKS;
   }
 
-  /** Ends the lease of the running request, which is overdue, and returns it. */
-  Lease late() {
-    state = State.LATE;
-    return leases.remove();
+  boolean isIdle() {
+    return packs.isEmpty();
   }
 
-  /** The engine has left: ends every lease and returns them, the oldest first. */
-  List<Lease> gone() {
-    state = State.GONE;
-    List<Lease> all = List.copyOf(leases);
-    leases.clear();
+  /** Requests that it has. */
+  int leases() {
+    return packs.stream().mapToInt(pack -> pack.open().size()).sum();
+  }
+
+  int samplesOutstanding() {
+    return packs.stream().mapToInt(Pack::samplesOutstanding).sum();
+  }
+
+  long policyVersion() {
+    return policyVersion;
+  }
+
+  /** Has it load weights; it answers in the order in which it is told. */
+  void tell(PolicyWeights weights) {
+    told.add(weights);
+    front.tell(new EngineActor.Load(weights));
+  }
+
+  /**
+   * It has loaded something.
+   *
+   * @return what it had been told to
+   */
+  Optional<PolicyWeights> loaded(EngineActor.Loaded loaded) {
+    policyVersion = loaded.policyVersion();
+    checksum = Optional.of(loaded.checksum());
+    return answered();
+  }
+
+  /** The weights that its answer is about. */
+  Optional<PolicyWeights> answered() {
+    return Optional.ofNullable(told.poll());
+  }
+
+  /**
+   * Whether these are the weights that it draws with. The version alone does not tell: validations
+   * draw with averages of the same version as the policy's own.
+   */
+  boolean drawsWith(PolicyWeights weights) {
+    return policyVersion == weights.version()
+        && checksum.filter(found -> found == weights.checksum()).isPresent();
+  }
+
+  void grant(Pack pack, long now) {
+    packs.add(pack);
+    if (packs.size() == 1) {
+      pack.begin(now);
+      waitFrom(now);
+    }
+  }
+
+  /** The pack that runs. */
+  Optional<Pack> running() {
+    return Optional.ofNullable(packs.peek());
+  }
+
+  /** The packs that it has not begun with. */
+  List<Pack> ready() {
+    return packs.stream().skip(1).toList();
+  }
+
+  Optional<Pack> packOf(long lease) {
+    return packs.stream().filter(pack -> pack.has(lease)).findFirst();
+  }
+
+  /** Takes a pack away, whatever of it is open; the next one runs from now on. */
+  void remove(Pack pack, long now) {
+    packs.remove(pack);
+    running().ifPresent(next -> next.begin(now));
+  }
+
+  /** Takes everything away and returns it, the oldest first. */
+  List<Pack> takeAll() {
+    List<Pack> all = List.copyOf(packs);
+    packs.clear();
     return all;
+  }
+
+  /** It is waited for since then: for its start, weights, or an answer of what it runs. */
+  void waitFrom(long now) {
+    waitedForSince = Optional.of(now);
+  }
+
+  void waitNoMore() {
+    waitedForSince = Optional.empty();
+  }
+
+  boolean isOverdue(long now, long timeoutNanos) {
+    return !isGone() && waitedForSince.filter(since -> now - since >= timeoutNanos).isPresent();
   }
 
   @Override
   public String toString() {
-    return "engine " + index;
+    return name;
   }
 }

@@ -25,6 +25,10 @@ final class WeightSync {
     this.pending = new HashSet<>(engines);
   }
 
+  PolicyWeights weights() {
+    return order.weights();
+  }
+
   long version() {
     return order.weights().version();
   }
@@ -38,27 +42,34 @@ final class WeightSync {
     return pending.isEmpty();
   }
 
-  /** An engine's answer; what is wrong with it, if anything, fails the sync. */
-  Optional<EngineException> answered(EngineSlot engine, EngineActor.Loaded loaded) {
-    if (!pending.remove(engine)) {
+  /**
+   * An engine's answer, if it is about the weights of this sync.
+   *
+   * @param told the weights that it is about
+   * @param wrong what is wrong with it, which fails the sync
+   */
+  void answered(EngineSlot engine, PolicyWeights told, Optional<EngineException> wrong) {
+    boolean ours = told.version() == version() && told.checksum() == weights().checksum();
+    if (ours && pending.remove(engine)) {
+      wrong.ifPresentOrElse(this::fail, () -> acknowledged++);
+    }
+  }
+
+  /** How what an engine has loaded differs from what it was told to load, if it does. */
+  static Optional<EngineException> difference(
+      EngineSlot engine, EngineActor.Loaded loaded, PolicyWeights told) {
+    if (loaded.policyVersion() == told.version() && loaded.checksum() == told.checksum()) {
       return Optional.empty();
     }
-    PolicyWeights weights = order.weights();
-    if (loaded.policyVersion() == version() && loaded.checksum() == weights.checksum()) {
-      acknowledged++;
-      return Optional.empty();
-    }
-    EngineException wrong =
+    return Optional.of(
         new EngineException(
             "%s loaded policy version %d, checksum %08x (expected: version %d, checksum %08x)"
                 .formatted(
                     engine,
                     loaded.policyVersion(),
                     loaded.checksum(),
-                    version(),
-                    weights.checksum()));
-    fail(wrong);
-    return Optional.of(wrong);
+                    told.version(),
+                    told.checksum())));
   }
 
   /** An engine draws on with what it had. */

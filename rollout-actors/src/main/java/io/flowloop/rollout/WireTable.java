@@ -68,7 +68,11 @@ final class WireTable {
           part(float[].class),
           part(float[][].class),
           part(Throwable.class),
-          part(ActorRef.class));
+          part(ActorRef.class),
+          message("engine.stepped", EngineActor.Stepped.class),
+          message("engine.cancel", EngineActor.Cancel.class),
+          message("engine.cancelled", EngineActor.Cancelled.class),
+          part(EngineActor.Leased.class));
 
   /** Lower ids are Kryo's own, for primitives and strings. */
   private static final int FIRST_ID = 16;

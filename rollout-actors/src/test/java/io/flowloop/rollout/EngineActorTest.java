@@ -31,10 +31,10 @@ class EngineActorTest {
   @Test
   void create_engineStarts_saysSoBeforeAnyResult() {
     ActorRef<EngineActor.Command> engine = spawn(engines);
-    engine.tell(new EngineActor.Generate(7, REQUEST));
+    engine.tell(ToyEngines.order(7, REQUEST));
 
     router.expectMessage(new EngineActor.Started(3));
-    EngineActor.Generated done = router.expectMessageClass(EngineActor.Generated.class);
+    EngineActor.Generated done = ToyEngines.answer(router, EngineActor.Generated.class);
     assertThat(done.engine()).isEqualTo(3);
     assertThat(done.lease()).isEqualTo(7);
     assertThat(done.samples()).hasSize(2);
@@ -61,7 +61,7 @@ class EngineActorTest {
         });
     ActorRef<EngineActor.Command> engine = spawn(engines);
     router.expectMessageClass(EngineActor.Started.class);
-    engine.tell(new EngineActor.Generate(1, REQUEST));
+    engine.tell(ToyEngines.order(1, REQUEST));
 
     assertThat(router.expectMessageClass(EngineActor.Gone.class).cause())
         .hasMessage("engine 3 died: java.lang.OutOfMemoryError: heap");
@@ -74,12 +74,37 @@ class EngineActorTest {
     ActorRef<EngineActor.Command> engine = spawn(engines);
     router.expectMessageClass(EngineActor.Started.class);
     for (int lease = 1; lease <= 3; lease++) {
-      engine.tell(new EngineActor.Generate(lease, REQUEST));
+      engine.tell(ToyEngines.order(lease, REQUEST));
     }
 
     for (int lease = 1; lease <= 3; lease++) {
-      assertThat(router.expectMessageClass(EngineActor.Generated.class).lease()).isEqualTo(lease);
+      assertThat(ToyEngines.answer(router, EngineActor.Generated.class).lease()).isEqualTo(lease);
     }
+  }
+
+  @Test
+  void cancel_leaseThatHasNotBegun_isLeftAndOneThatHasIsDrawn() {
+    CountDownLatch begun = new CountDownLatch(1);
+    CountDownLatch gate = new CountDownLatch(1);
+    engines.before(
+        _ -> {
+          begun.countDown();
+          ToyEngines.await(gate);
+        });
+    ActorRef<EngineActor.Command> engine = spawn(engines);
+    router.expectMessage(new EngineActor.Started(3));
+    engine.tell(ToyEngines.order(1, REQUEST));
+    engine.tell(ToyEngines.order(2, REQUEST));
+    ToyEngines.await(begun);
+
+    engine.tell(new EngineActor.Cancel(1));
+    engine.tell(new EngineActor.Cancel(2));
+    engine.tell(new EngineActor.Load(ToyEngines.weights(5)));
+    gate.countDown();
+
+    assertThat(ToyEngines.answer(router, EngineActor.Generated.class).lease()).isEqualTo(1);
+    router.expectMessage(new EngineActor.Cancelled(3, 2));
+    assertThat(engines.drawn()).hasSize(1);
   }
 
   @Test
@@ -87,13 +112,13 @@ class EngineActorTest {
     ActorRef<EngineActor.Command> engine = spawn(engines);
     PolicyWeights weights = ToyEngines.weights(5);
     router.expectMessageClass(EngineActor.Started.class);
-    engine.tell(new EngineActor.Generate(1, REQUEST));
+    engine.tell(ToyEngines.order(1, REQUEST));
     engine.tell(new EngineActor.Load(weights));
-    engine.tell(new EngineActor.Generate(2, REQUEST));
+    engine.tell(ToyEngines.order(2, REQUEST));
 
-    assertThat(versions(router.expectMessageClass(EngineActor.Generated.class))).containsOnly(0L);
+    assertThat(versions(ToyEngines.answer(router, EngineActor.Generated.class))).containsOnly(0L);
     router.expectMessage(new EngineActor.Loaded(3, 5, weights.checksum()));
-    assertThat(versions(router.expectMessageClass(EngineActor.Generated.class))).containsOnly(5L);
+    assertThat(versions(ToyEngines.answer(router, EngineActor.Generated.class))).containsOnly(5L);
   }
 
   @Test
@@ -105,11 +130,11 @@ class EngineActorTest {
     ActorRef<EngineActor.Command> engine = spawn(engines);
     router.expectMessageClass(EngineActor.Started.class);
     engine.tell(new EngineActor.Load(ToyEngines.weights(5)));
-    engine.tell(new EngineActor.Generate(1, REQUEST));
+    engine.tell(ToyEngines.order(1, REQUEST));
 
     assertThat(router.expectMessageClass(EngineActor.Refused.class).cause())
         .hasMessage("engine 3 refused policy version 5: no tensor named w");
-    assertThat(versions(router.expectMessageClass(EngineActor.Generated.class))).containsOnly(0L);
+    assertThat(versions(ToyEngines.answer(router, EngineActor.Generated.class))).containsOnly(0L);
   }
 
   @Test
@@ -138,7 +163,7 @@ class EngineActorTest {
           ToyEngines.awaitInterrupt();
         });
     ActorRef<EngineActor.Command> engine = spawn(engines);
-    engine.tell(new EngineActor.Generate(1, REQUEST));
+    engine.tell(ToyEngines.order(1, REQUEST));
     ToyEngines.await(begun);
 
     KIT.stop(engine);

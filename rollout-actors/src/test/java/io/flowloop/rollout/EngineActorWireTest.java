@@ -42,9 +42,9 @@ class EngineActorWireTest {
   @Test
   void generate_overTheWire_drawsTheRequestForItsLease() {
     router.expectMessage(new EngineActor.Started(0));
-    engine.tell(new EngineActor.Generate(7, REQUEST));
+    engine.tell(ToyEngines.order(7, REQUEST));
 
-    EngineActor.Generated done = router.expectMessageClass(EngineActor.Generated.class);
+    EngineActor.Generated done = ToyEngines.answer(router, EngineActor.Generated.class);
     assertThat(done.lease()).isEqualTo(7);
     assertThat(done.samples()).extracting(sample -> sample.row()).isEqualTo(REQUEST.seeds());
     assertThat(engines.drawn())
@@ -68,7 +68,7 @@ class EngineActorWireTest {
           throw new IllegalStateException("no kernel");
         });
     router.expectMessage(new EngineActor.Started(0));
-    engine.tell(new EngineActor.Generate(8, REQUEST));
+    engine.tell(ToyEngines.order(8, REQUEST));
 
     EngineActor.Failed failed = router.expectMessageClass(EngineActor.Failed.class);
     assertThat(failed.lease()).isEqualTo(8);

@@ -3,11 +3,13 @@ package io.flowloop.rollout;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flowloop.engine.DiffusionEngine;
+import io.flowloop.engine.Drawn;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.Sample;
 import io.flowloop.engine.Sampling;
+import io.flowloop.engine.StepListener;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -73,7 +75,7 @@ class EngineRouterTest {
   }
 
   @Test
-  void generate_engineThrows_failsThatRequestAlone() {
+  void generate_engineThrows_failsThatRequestAloneAfterThreeAttempts() {
     engines.before(
         drawn -> {
           if (drawn.request().prompt().equals("bad")) {
@@ -84,8 +86,12 @@ class EngineRouterTest {
     ask(router, request("bad", 2));
     ask(router, request("good", 2));
 
-    assertThat(failure()).hasMessage("out of memory");
     asker.expectMessageClass(EngineRouter.Generated.class);
+    assertThat(failure())
+        .hasMessage("3 attempts failed, the last on engine 0: out of memory")
+        .hasRootCauseMessage("out of memory");
+    assertThat(engines.drawn()).extracting(d -> d.request().prompt()).hasSize(4).contains("good");
+    assertThat(stats(router).retries()).isEqualTo(2);
     assertIdle(router);
   }
 
@@ -177,8 +183,8 @@ class EngineRouterTest {
             _ ->
                 new DiffusionEngine() {
                   @Override
-                  public List<Sample> generate(RolloutRequest request) {
-                    return List.of();
+                  public List<Drawn> generate(List<RolloutRequest> requests, StepListener steps) {
+                    return List.of(new Drawn.Whole(List.of()));
                   }
 
                   @Override
@@ -207,7 +213,7 @@ class EngineRouterTest {
     ask(router, request("next", 1));
     awaitLeases(router, 2);
 
-    TIME.timePasses(TIMEOUT);
+    TIME.timePasses(TIMEOUT.plus(RouterClock.TICK));
 
     assertThat(failure())
         .hasMessage("engine 0 did not answer within PT5M (rollout.requestTimeout)");
@@ -231,7 +237,7 @@ class EngineRouterTest {
     ask(router, request("a", 1));
     assertThat(stats(router).waiting()).isEqualTo(1);
 
-    TIME.timePasses(TIMEOUT);
+    TIME.timePasses(TIMEOUT.plus(RouterClock.TICK));
 
     assertThat(failure()).hasMessage("engine 0 did not start within PT5M (rollout.requestTimeout)");
     assertIdle(router);
@@ -244,9 +250,9 @@ class EngineRouterTest {
     ask(router, request("next", 1));
     awaitLeases(router, 2);
 
-    TIME.timePasses(TIMEOUT);
+    TIME.timePasses(TIMEOUT.plus(RouterClock.TICK));
     assertThat(failure()).hasMessageContaining("did not answer");
-    TIME.timePasses(TIMEOUT);
+    TIME.timePasses(TIMEOUT.plus(RouterClock.TICK));
 
     assertThat(failure()).hasMessageContaining("did not answer");
     assertIdle(router);
@@ -342,7 +348,7 @@ class EngineRouterTest {
   }
 
   private ActorRef<EngineRouter.Command> router(int count, EngineFactory factory) {
-    return KIT.spawn(EngineRouter.create(factory, count, TIMEOUT));
+    return KIT.spawn(EngineRouter.create(factory, EngineRouter.Rules.local(count, TIMEOUT)));
   }
 
   /** A router whose engines wait for the gate. */

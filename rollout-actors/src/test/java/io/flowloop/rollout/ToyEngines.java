@@ -11,6 +11,7 @@ import io.flowloop.engine.RowSeed;
 import io.flowloop.engine.Sample;
 import io.flowloop.engine.SampleTimings;
 import io.flowloop.engine.Sampling;
+import io.flowloop.engine.StepListener;
 import io.flowloop.engine.Trajectory;
 import io.flowloop.reward.Reward;
 import java.time.Duration;
@@ -24,6 +25,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.ToLongBiFunction;
+import java.util.stream.IntStream;
+import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 
 /**
  * Engines without a model: a sample is a pure function of its prompt, its seed and the sampling,
@@ -118,6 +121,21 @@ public final class ToyEngines implements EngineFactory {
         version, Map.of("w", new HostTensor(List.of(2L), new float[] {version, 0.5f})));
   }
 
+  /** One leased request. */
+  static EngineActor.Generate order(long lease, RolloutRequest request) {
+    return new EngineActor.Generate(List.of(new EngineActor.Leased(lease, request)));
+  }
+
+  /** What an engine answers next, of this kind; its denoising steps are passed over. */
+  static <T extends EngineActor.Event> T answer(
+      TestProbe<EngineActor.Event> router, Class<T> kind) {
+    EngineActor.Event event = router.receiveMessage();
+    while (event instanceof EngineActor.Stepped) {
+      event = router.receiveMessage();
+    }
+    return kind.cast(event);
+  }
+
   @Override
   public DiffusionEngine create(int engineIndex) {
     open.incrementAndGet();
@@ -135,15 +153,30 @@ public final class ToyEngines implements EngineFactory {
     }
 
     @Override
-    public List<Sample> generate(RolloutRequest request) {
+    public List<io.flowloop.engine.Drawn> generate(
+        List<RolloutRequest> requests, StepListener steps) {
       checkThread();
+      return requests.stream().map(request -> draw(request, steps)).toList();
+    }
+
+    private io.flowloop.engine.Drawn draw(RolloutRequest request, StepListener steps) {
       Drawn now = new Drawn(index, request);
       drawn.add(now);
-      before.accept(now);
-      if (Thread.interrupted()) {
-        throw new EngineException("interrupted between two denoising steps");
+      try {
+        before.accept(now);
+        if (Thread.interrupted()) {
+          throw new EngineException("interrupted between two denoising steps");
+        }
+      } catch (RuntimeException e) {
+        return new io.flowloop.engine.Drawn.Failure(e);
       }
-      return request.seeds().stream().map(seed -> sample(request, seed, policyVersion)).toList();
+      for (int done = 1; done <= request.sampling().numInferenceSteps(); done++) {
+        steps.onStep(done);
+      }
+      return new io.flowloop.engine.Drawn.Whole(
+          IntStream.range(0, request.rows())
+              .mapToObj(row -> sample(request, row, policyVersion))
+              .toList());
     }
 
     @Override
@@ -176,7 +209,8 @@ public final class ToyEngines implements EngineFactory {
     }
   }
 
-  private static Sample sample(RolloutRequest request, RowSeed seed, long policyVersion) {
+  private static Sample sample(RolloutRequest request, int row, long policyVersion) {
+    RowSeed seed = request.seeds().get(row);
     Sampling sampling = request.sampling();
     Random random =
         new Random(seed.seed() ^ request.prompt().hashCode() ^ sampling.toString().hashCode());
@@ -189,6 +223,8 @@ public final class ToyEngines implements EngineFactory {
         new PromptEmbedding(new float[1], new boolean[1], 1),
         policyVersion,
         new SampleTimings(
+            request.seeds().getFirst().seed(),
+            row,
             request.rows(),
             sampling.numInferenceSteps(),
             0,

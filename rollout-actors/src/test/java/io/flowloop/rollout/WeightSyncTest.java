@@ -114,8 +114,7 @@ class WeightSyncTest {
                   ToyEngines.await(gate);
                   return engines.create(index);
                 },
-                2,
-                TIMEOUT));
+                EngineRouter.Rules.local(2, TIMEOUT)));
     sync(router);
     ask(router, 2);
     assertThat(stats(router).waiting()).isEqualTo(2);
@@ -239,7 +238,7 @@ class WeightSyncTest {
     sync(router);
     ToyEngines.await(loading);
 
-    TIME.timePasses(TIMEOUT);
+    TIME.timePasses(TIMEOUT.plus(RouterClock.TICK));
 
     assertThat(failure())
         .hasMessage("engine 1 did not load policy version 3 within PT5M (rollout.requestTimeout)");
@@ -294,7 +293,8 @@ class WeightSyncTest {
 
   /** Whose engines have started. */
   private ActorRef<EngineRouter.Command> router(int count) {
-    ActorRef<EngineRouter.Command> router = KIT.spawn(EngineRouter.create(engines, count, TIMEOUT));
+    ActorRef<EngineRouter.Command> router =
+        KIT.spawn(EngineRouter.create(engines, EngineRouter.Rules.local(count, TIMEOUT)));
     assertThat(availability(router).policyVersion()).isZero();
     return router;
   }

@@ -36,7 +36,7 @@ final class WireMessages {
 
   static List<WireMessage> all(ActorSystem<?> system) {
     return List.of(
-        new EngineActor.Generate(7, REQUEST),
+        ToyEngines.order(7, REQUEST),
         new EngineActor.Load(ToyEngines.weights(3)),
         new EngineActor.Started(2),
         new EngineActor.Generated(2, 7, List.of(sample(4), sample(5))),
@@ -48,7 +48,10 @@ final class WireMessages {
         new EngineRouter.Generated(REQUEST, List.of(sample(4))),
         new EngineRouter.Failed(REQUEST, cause()),
         new EngineRouter.AwaitEngines(resolve(system, "asker#2")),
-        new EngineRouter.Availability(Optional.of(cause()), 3));
+        new EngineRouter.Availability(Optional.of(cause()), 3),
+        new EngineActor.Stepped(2, 7, 1),
+        new EngineActor.Cancel(7),
+        new EngineActor.Cancelled(2, 7));
   }
 
   private static <T> ActorRef<T> resolve(ActorSystem<?> system, String name) {
@@ -68,7 +71,7 @@ final class WireMessages {
         new PromptEmbedding(new float[] {1, 2, 3, 4}, new boolean[] {true, false}, 2),
         3,
         new SampleTimings(
-            2, 3, 1, Duration.ofNanos(1), Duration.ofMillis(20), Duration.ofSeconds(3)));
+            -4, 1, 2, 3, 1, Duration.ofNanos(1), Duration.ofMillis(20), Duration.ofSeconds(3)));
   }
 
   private WireMessages() {}

@@ -1,10 +1,12 @@
 package io.flowloop.agentloop.bench;
 
 import io.flowloop.engine.DiffusionEngine;
+import io.flowloop.engine.Drawn;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.Sample;
+import io.flowloop.engine.StepListener;
 import io.flowloop.rollout.EngineFactory;
 import java.util.ArrayList;
 import java.util.List;
@@ -92,6 +94,12 @@ final class EnginePool implements AutoCloseable {
     return engine.generate(request);
   }
 
+  private List<Drawn> generate(
+      DiffusionEngine engine, List<RolloutRequest> requests, StepListener steps) {
+    starts.add(System.nanoTime());
+    return engine.generate(requests, steps);
+  }
+
   /**
    * Takes the times, of {@link System#nanoTime}, at which engines began requests since the last.
    */
@@ -155,8 +163,8 @@ final class EnginePool implements AutoCloseable {
     }
 
     @Override
-    public List<Sample> generate(RolloutRequest request) {
-      return on(lent -> EnginePool.this.generate(lent, request));
+    public List<Drawn> generate(List<RolloutRequest> requests, StepListener steps) {
+      return on(lent -> EnginePool.this.generate(lent, requests, steps));
     }
 
     @Override

@@ -24,7 +24,7 @@ public final class SampleBlob {
   private static final int FEWEST_EMBEDDING_BYTES = 12;
 
   /** All numbers and lengths of a sample whose arrays are empty. */
-  private static final int FEWEST_SAMPLE_BYTES = 108;
+  private static final int FEWEST_SAMPLE_BYTES = 120;
 
   /** A blob of these samples. */
   public static Blob encode(List<Sample> samples) {
@@ -81,6 +81,8 @@ public final class SampleBlob {
   }
 
   private static void write(BlobWriter writer, SampleTimings timings) {
+    writer.putLong(timings.forward());
+    writer.putInt(timings.rowOfForward());
     writer.putInt(timings.rowsPerForward());
     writer.putInt(timings.forwards());
     writer.putInt(timings.oomSplits());
@@ -164,6 +166,8 @@ public final class SampleBlob {
 
   private static SampleTimings timings(BlobReader reader) {
     return new SampleTimings(
+        reader.readLong(),
+        reader.readInt(),
         reader.readInt(),
         reader.readInt(),
         reader.readInt(),

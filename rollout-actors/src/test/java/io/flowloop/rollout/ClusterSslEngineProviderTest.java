@@ -21,7 +21,8 @@ class ClusterSslEngineProviderTest {
   private static ActorSystem system(Path certificates) {
     return ActorSystem.create(
         "tls",
-        ConfigFactory.parseString("""
+        ConfigFactory.parseString(
+                """
         pekko.actor.provider = remote
         pekko.remote.artery {
           transport = tls-tcp
@@ -30,13 +31,12 @@ class ClusterSslEngineProviderTest {
         }
         flowloop.cluster.certificates = "%s"
         """
-.formatted(HOST, certificates))
+                    .formatted(HOST, certificates))
             .withFallback(ConfigFactory.load()));
   }
 
   private static void tell(ActorSystem from, ActorSystem to, TestKit probe, String text) {
-    String path =
-        probe.getRef().path().toStringWithAddress(to.provider().getDefaultAddress());
+    String path = probe.getRef().path().toStringWithAddress(to.provider().getDefaultAddress());
     from.actorSelection(path).tell(text, ActorRef.noSender());
   }
 

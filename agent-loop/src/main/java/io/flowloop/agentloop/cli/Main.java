@@ -54,6 +54,7 @@ public final class Main implements Callable<Integer> {
         .addSubcommand("rollout", new RolloutCommand(terminal))
         .addSubcommand("bench", new BenchCommand(terminal, stop))
         .addSubcommand("pretrain", new PretrainCommand(terminal, stop))
+        .addSubcommand("certs", new CertsCommand(terminal))
         .addSubcommand("doctor", new DoctorCommand(terminal))
         .addSubcommand("help", new HelpCommand())
         .setOut(terminal.out())

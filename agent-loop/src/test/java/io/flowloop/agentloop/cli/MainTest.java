@@ -14,7 +14,7 @@ class MainTest {
     Run run = Run.of();
 
     assertThat(run.exitCode()).isEqualTo(2);
-    assertThat(run.err()).contains("rollout", "bench", "pretrain", "doctor", "help");
+    assertThat(run.err()).contains("rollout", "bench", "pretrain", "certs", "doctor", "help");
     assertThat(run.out()).isEmpty();
   }
 
@@ -52,7 +52,7 @@ class MainTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"train", "rollout", "bench", "pretrain", "doctor"})
+  @ValueSource(strings = {"train", "rollout", "bench", "pretrain", "certs", "doctor"})
   void execute_help_isTheSameBothWays(String verb) {
     Run option = Run.of(verb, "--help");
     Run command = Run.of("help", verb);

@@ -1,0 +1,64 @@
+package io.flowloop.agentloop.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flowloop.rollout.NodeCertificates;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CertsCommandTest {
+
+  @TempDir private Path temp = Path.of("");
+
+  private static String permissions(Path path) throws IOException {
+    return PosixFilePermissions.toString(Files.getPosixFilePermissions(path));
+  }
+
+  @Test
+  void certs_hostsAndOneLater_canBeLoadedAndKeysAreTheOwners() throws IOException {
+    Path folder = temp.resolve("certs");
+
+    Run first = Run.of("certs", folder.toString(), "gpu-1", "::1");
+    Run later = Run.of("certs", folder.toString(), "127.0.0.1");
+
+    assertThat(first.exitCode()).isZero();
+    assertThat(first.out()).contains("cluster.certificates=" + folder.resolve("gpu-1"));
+    assertThat(later.exitCode()).isZero();
+    for (String host : new String[] {"gpu-1", "::1", "127.0.0.1"}) {
+      assertThat(NodeCertificates.load(folder.resolve(host), host).context()).isNotNull();
+      assertThat(permissions(folder.resolve(host).resolve("tls.key"))).isEqualTo("rw-------");
+    }
+    assertThat(permissions(folder.resolve("ca"))).isEqualTo("rwx------");
+    assertThat(permissions(folder.resolve("ca/ca.p12"))).isEqualTo("rw-------");
+    assertThat(folder.resolve("gpu-1/ca.crt"))
+        .hasSameBinaryContentAs(folder.resolve("127.0.0.1/ca.crt"));
+  }
+
+  @Test
+  void certs_hostThatIsNone_writesNothing() {
+    Path folder = temp.resolve("certs");
+
+    Run run = Run.of("certs", folder.toString(), "gpu-1", "../gpu-2");
+
+    assertThat(run.exitCode()).isEqualTo(Failures.BAD_INPUT);
+    assertThat(run.err()).contains("host: ../gpu-2 (expected: ");
+    assertThat(folder).doesNotExist();
+  }
+
+  @Test
+  void certs_hostThatHasItsFolder_isNotOverwritten() throws IOException {
+    Path folder = temp.resolve("certs");
+    Run.of("certs", folder.toString(), "gpu-1");
+    byte[] key = Files.readAllBytes(folder.resolve("gpu-1/tls.key"));
+
+    Run run = Run.of("certs", folder.toString(), "gpu-2", "gpu-1");
+
+    assertThat(run.exitCode()).isEqualTo(Failures.BAD_INPUT);
+    assertThat(folder.resolve("gpu-2")).doesNotExist();
+    assertThat(folder.resolve("gpu-1/tls.key")).hasBinaryContent(key);
+  }
+}

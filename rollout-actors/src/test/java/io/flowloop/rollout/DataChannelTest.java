@@ -1,0 +1,276 @@
+package io.flowloop.rollout;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.flowloop.rollout.DataException.Reason;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@link DataServer} and {@link DataClient} together, plain and over TLS. */
+class DataChannelTest {
+
+  private static final Duration DEADLINE = Duration.ofSeconds(20);
+  private static final Duration IDLE = Duration.ofSeconds(5);
+  private static final String HOST = "127.0.0.1";
+
+  private DataServer server = server(IDLE, Optional.empty());
+  private DataClient client = client(IDLE, Optional.empty());
+
+  @TempDir private Path temp = Path.of("");
+
+  private static DataServer server(Duration idle, Optional<NodeCertificates> certificates) {
+    return DataServer.start(
+        new DataServer.Settings(HOST, 0, HOST, 32 << 20, 16, idle), certificates);
+  }
+
+  private static DataClient client(Duration idle, Optional<NodeCertificates> certificates) {
+    return DataClient.create(new DataClient.Settings(32 << 20, 3, 2, idle), certificates);
+  }
+
+  private void restart(Optional<NodeCertificates> ofServer, Optional<NodeCertificates> ofClient) {
+    close();
+    server = server(IDLE, ofServer);
+    client = client(IDLE, ofClient);
+  }
+
+  @AfterEach
+  void close() {
+    client.close();
+    server.close();
+  }
+
+  private static byte[] random(int length) {
+    byte[] bytes = new byte[length];
+    new Random(length).nextBytes(bytes);
+    return bytes;
+  }
+
+  private byte[] fetched(DataHandle handle) throws Exception {
+    return BlobCodecTest.bytes(client.fetch(handle, DEADLINE).get(20, TimeUnit.SECONDS));
+  }
+
+  private static Reason reason(CompletableFuture<Blob> result) throws Exception {
+    try {
+      Blob blob = result.get(20, TimeUnit.SECONDS);
+      throw new AssertionError("fetched " + blob.length());
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof DataException failure) {
+        return failure.reason();
+      }
+      throw e;
+    }
+  }
+
+  private static void await(BooleanSupplier condition) {
+    long end = System.nanoTime() + DEADLINE.toNanos();
+    while (!condition.getAsBoolean()) {
+      assertThat(System.nanoTime()).isLessThan(end);
+      Thread.onSpinWait();
+    }
+  }
+
+  @Test
+  void fetch_severalOfManySizes_areTheBytesOverOneConnection() throws Exception {
+    for (int length : List.of(1, 20, Blob.CHUNK - 1, Blob.CHUNK, Blob.CHUNK + 1, 3_000_000)) {
+      byte[] bytes = random(length);
+      assertThat(fetched(server.publish(Blob.copyOf(bytes)))).isEqualTo(bytes);
+    }
+    assertThat(server.connections()).isEqualTo(1);
+  }
+
+  @Test
+  void fetch_mutualTls_areTheBytes() throws Exception {
+    DevelopmentCa ca = DevelopmentCa.open(temp);
+    NodeCertificates node = NodeCertificates.load(ca.issue(HOST), HOST);
+    restart(Optional.of(node), Optional.of(node));
+    byte[] bytes = random(3_000_000);
+    DataHandle handle = server.publish(Blob.copyOf(bytes));
+
+    assertThat(fetched(handle)).isEqualTo(bytes);
+    assertThat(fetched(handle)).isEqualTo(bytes);
+    assertThat(server.connections()).isEqualTo(1);
+  }
+
+  @Test
+  void fetch_strangers_getNothingAndTheNodeIsServed() throws Exception {
+    DevelopmentCa ca = DevelopmentCa.open(temp.resolve("ca1"));
+    NodeCertificates node = NodeCertificates.load(ca.issue(HOST), HOST);
+    Path other = DevelopmentCa.open(temp.resolve("ca2")).issue(HOST);
+    restart(Optional.of(node), Optional.of(node));
+    byte[] bytes = random(100_000);
+    DataHandle handle = server.publish(Blob.copyOf(bytes));
+    for (Optional<NodeCertificates> stranger :
+        List.of(
+            Optional.<NodeCertificates>empty(), Optional.of(NodeCertificates.load(other, HOST)))) {
+      try (DataClient strange = client(IDLE, stranger)) {
+        assertThat(reason(strange.fetch(handle, DEADLINE))).isEqualTo(Reason.BROKEN);
+      }
+    }
+
+    assertThat(fetched(handle)).isEqualTo(bytes);
+  }
+
+  @Test
+  void fetch_serverOfAnotherHostName_isRefused() throws Exception {
+    DevelopmentCa ca = DevelopmentCa.open(temp);
+    NodeCertificates node = NodeCertificates.load(ca.issue(HOST), HOST);
+    NodeCertificates elsewhere = NodeCertificates.load(ca.issue("gpu-9"), "gpu-9");
+    restart(Optional.of(elsewhere), Optional.of(node));
+
+    DataHandle handle = server.publish(Blob.copyOf(random(10)));
+
+    assertThat(reason(client.fetch(handle, DEADLINE))).isEqualTo(Reason.BROKEN);
+  }
+
+  @Test
+  void fetch_released_isUnknownAndFreesItsBytes() throws Exception {
+    DataHandle handle = server.publish(Blob.copyOf(random(1000)));
+    assertThat(server.bytesHeld()).isEqualTo(1000);
+
+    server.release(handle);
+
+    assertThat(reason(client.fetch(handle, DEADLINE))).isEqualTo(Reason.UNKNOWN);
+    assertThat(server.bytesHeld()).isZero();
+  }
+
+  @Test
+  void fetch_nobodyListens_isBroken() throws Exception {
+    DataHandle handle = server.publish(Blob.copyOf(random(10)));
+    server.close();
+
+    assertThat(reason(client.fetch(handle, DEADLINE))).isEqualTo(Reason.BROKEN);
+  }
+
+  @Test
+  void fetch_anotherChecksum_isMalformed() throws Exception {
+    DataHandle right = server.publish(Blob.copyOf(random(10)));
+    DataHandle wrong =
+        new DataHandle(HOST, right.port(), right.id(), right.length(), right.crc32c() ^ 1);
+
+    assertThat(reason(client.fetch(wrong, DEADLINE))).isEqualTo(Reason.MALFORMED);
+  }
+
+  @Test
+  void fetch_longerThanTheLimit_isRefusedAtOnce() throws Exception {
+    DataHandle handle = new DataHandle(HOST, server.port(), 1, Long.MAX_VALUE, 0);
+
+    assertThat(reason(client.fetch(handle, DEADLINE))).isEqualTo(Reason.TOO_LARGE);
+  }
+
+  @Test
+  void publish_beyondTheBudget_namesTheSetting() {
+    Blob blob = Blob.copyOf(new byte[20 << 20]);
+    DataHandle first = server.publish(blob);
+
+    assertThatThrownBy(() -> server.publish(blob)).hasMessageContaining("cluster.blobBytes");
+    server.release(first);
+    assertThat(server.publish(blob).length()).isEqualTo(20 << 20);
+  }
+
+  @Test
+  void fetch_connectionThatBreaksTwice_goesOnFromThere() throws Exception {
+    byte[] bytes = random(3_000_000);
+    DataHandle handle = server.publish(Blob.copyOf(bytes));
+    try (CuttingProxy proxy = new CuttingProxy(server.port(), 1_000_000, 2)) {
+      DataHandle through =
+          new DataHandle(HOST, proxy.port(), handle.id(), handle.length(), handle.crc32c());
+
+      assertThat(fetched(through)).isEqualTo(bytes);
+      // Headers of three responses beside the bytes: nothing came twice.
+      assertThat(proxy.moved()).isLessThan(bytes.length + 2L * CuttingProxy.BUFFER + 60);
+    }
+  }
+
+  @Test
+  void fetch_silentServer_expiresAndCancelCloses() throws Exception {
+    try (ServerSocket silent = new ServerSocket(0, 8, InetAddress.getLoopbackAddress())) {
+      DataHandle handle = new DataHandle(HOST, silent.getLocalPort(), 1, 10, 0);
+
+      assertThat(reason(client.fetch(handle, Duration.ofMillis(50)))).isEqualTo(Reason.EXPIRED);
+      CompletableFuture<Blob> cancelled = client.fetch(handle, DEADLINE);
+      await(() -> client.connections() > 0);
+      assertThat(cancelled.cancel(true)).isTrue();
+      await(() -> client.connections() == 0);
+    }
+  }
+
+  @Test
+  void serve_readerThatReadsNothing_isClosedAndItsBytesFreed() throws Exception {
+    close();
+    server = server(Duration.ofMillis(100), Optional.empty());
+    DataHandle handle = server.publish(Blob.copyOf(new byte[30 << 20]));
+    try (Socket reader = new Socket(InetAddress.getLoopbackAddress(), server.port())) {
+      reader
+          .getOutputStream()
+          .write(DataProtocol.encode(new DataProtocol.Request(handle.id(), 0, handle.length())));
+      assertThat(reader.getInputStream().read()).isNotNegative();
+      server.release(handle);
+      assertThat(server.bytesHeld()).isEqualTo(30 << 20);
+
+      await(() -> server.bytesHeld() == 0 && server.connections() == 0);
+    }
+  }
+
+  @Test
+  void serve_mutatedRequests_closeTheirConnectionsAlone() throws Exception {
+    mutate(500, 1);
+  }
+
+  @Tag("faults")
+  @Test
+  void serve_manyMutatedRequests_closeTheirConnectionsAlone() throws Exception {
+    mutate(50_000, 2);
+  }
+
+  private void mutate(int count, long seed) throws Exception {
+    byte[] bytes = random(5000);
+    DataHandle handle = server.publish(Blob.copyOf(bytes));
+    byte[] request = DataProtocol.encode(new DataProtocol.Request(handle.id(), 0, handle.length()));
+    Random random = new Random(seed);
+    assertThat(fetched(handle)).isEqualTo(bytes);
+    for (int i = 0; i < count; i++) {
+      byte[] mutated = Mutation.of(request, random);
+      if (!Arrays.equals(mutated, request)) {
+        assertThat(answered(mutated)).isLessThanOrEqualTo(startsWith(mutated, request) ? 5020 : 0);
+      }
+      if (i % 100 == 0) {
+        assertThat(fetched(handle)).isEqualTo(bytes);
+      }
+    }
+    await(() -> server.connections() == 1);
+  }
+
+  private static boolean startsWith(byte[] bytes, byte[] prefix) {
+    return bytes.length >= prefix.length
+        && Arrays.equals(Arrays.copyOf(bytes, prefix.length), prefix);
+  }
+
+  /** Bytes that come back on a connection of its own. */
+  private int answered(byte[] request) {
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.port())) {
+      socket.getOutputStream().write(request);
+      socket.shutdownOutput();
+      return socket.getInputStream().readAllBytes().length;
+    } catch (IOException e) {
+      // Reset, as its rest was not read.
+      return 0;
+    }
+  }
+}

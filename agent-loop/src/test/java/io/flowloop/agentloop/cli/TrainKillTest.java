@@ -50,8 +50,8 @@ class TrainKillTest {
   }
 
   /**
-   * A run to its end, in a process like those that are disturbed: libtorch has one number of threads
-   * for a process, and here another test may have chosen it, which changes bits.
+   * A run to its end, in a process like those that are disturbed: libtorch has one number of
+   * threads for a process, and here another test may have chosen it, which changes bits.
    */
   private static void complete(String... args) throws InterruptedException {
     try (FlowLoopProcess process = FlowLoopProcess.start(args)) {
@@ -188,7 +188,7 @@ class TrainKillTest {
     System.out.println("the weights after step " + LONG_STEPS + " are bit-equal");
   }
 
-  private static Duration timedStep(Path dir, int saveEvery) {
+  private static Duration timedStep(Path dir, int saveEvery) throws InterruptedException {
     long begun = System.nanoTime();
     complete(embedded(dir, saveEvery));
     return Duration.ofNanos(System.nanoTime() - begun).dividedBy(LONG_STEPS);

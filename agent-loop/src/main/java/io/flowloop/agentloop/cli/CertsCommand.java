@@ -43,12 +43,12 @@ final class CertsCommand implements Callable<Integer> {
       DevelopmentCa ca = DevelopmentCa.open(folder);
       for (String host : hosts) {
         Path node = ca.issue(host);
-        terminal.out().println("%s: start it with cluster.certificates=%s".formatted(host, node));
+        terminal.out().println("%s: certificate and key in %s".formatted(host, node));
       }
       terminal
           .out()
           .println(
-              "%s signs for this cluster: keep it, and copy it to no node."
+              "%s signs for them: keep it, and copy it to no node."
                   .formatted(folder.resolve("ca")));
       return 0;
     } catch (NodeCertificateException e) {

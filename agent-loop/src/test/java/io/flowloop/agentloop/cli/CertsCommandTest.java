@@ -26,7 +26,7 @@ class CertsCommandTest {
     Run later = Run.of("certs", folder.toString(), "127.0.0.1");
 
     assertThat(first.exitCode()).isZero();
-    assertThat(first.out()).contains("cluster.certificates=" + folder.resolve("gpu-1"));
+    assertThat(first.out()).contains("gpu-1: certificate and key in " + folder.resolve("gpu-1"));
     assertThat(later.exitCode()).isZero();
     for (String host : new String[] {"gpu-1", "::1", "127.0.0.1"}) {
       assertThat(NodeCertificates.load(folder.resolve(host), host).context()).isNotNull();

@@ -15,7 +15,6 @@ import io.flowloop.rollout.EngineRouter;
 import io.flowloop.rollout.PolicySnapshot;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.RolloutException;
-import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -152,14 +151,14 @@ final class RolloutRunner implements AutoCloseable {
   /**
    * Tells of health and metrics over HTTP until the end, if there is a port for it.
    *
-   * @return where it can be asked
    * @throws RolloutException if the port cannot be listened on; the runner is closed then
    */
-  Optional<InetSocketAddress> serve(HttpConfig http) {
+  void serve(HttpConfig http) {
+    if (http.port().isEmpty()) {
+      return;
+    }
     try {
-      return http.port().stream()
-          .mapToObj(_ -> NodeHttp.start(system, http, this::stats))
-          .findFirst();
+      var _ = NodeHttp.start(system, http, this::stats);
     } catch (RolloutException e) {
       close();
       throw e;

@@ -91,7 +91,7 @@ class AgentLoopWorkerTest {
 
   private void spawn(List<RolloutRow> rows, long policyVersion) {
     ActorRef<EngineRouter.Command> router =
-        KIT.spawn(EngineRouter.create(engines, EngineRouter.Rules.local(2, TIMEOUT)));
+        KIT.spawn(EngineRouter.create(engines, ToyEngines.rules(2, TIMEOUT)));
     ActorRef<RewardPool.Command> rewards =
         KIT.spawn(RewardPool.create(ToyEngines::brightness, 2, TIMEOUT));
     AgentLoopWorker.Means means =

@@ -2,6 +2,8 @@ package io.flowloop.rollout;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.util.function.Function;
 
 /** Reads what a {@link BlobWriter} wrote, and believes no length that the rest cannot hold. */
@@ -96,6 +98,15 @@ final class BlobReader {
       }
     }
     return bytes;
+  }
+
+  /** UTF-8, which is refused, not repaired, where it is none. */
+  String readText() {
+    try {
+      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(readBytes())).toString();
+    } catch (CharacterCodingException e) {
+      throw new IllegalArgumentException("name: no UTF-8 (expected: UTF-8)", e);
+    }
   }
 
   private int requireLength(int length, int bytesEach) {

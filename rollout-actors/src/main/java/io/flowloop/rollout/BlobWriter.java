@@ -2,6 +2,7 @@ package io.flowloop.rollout;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -49,6 +50,11 @@ final class BlobWriter {
     for (int i = bytes.length; i % Integer.BYTES != 0; i++) {
       room().put((byte) 0);
     }
+  }
+
+  /** The length and the bytes, in UTF-8. */
+  void putText(String text) {
+    putBytes(text.getBytes(StandardCharsets.UTF_8));
   }
 
   Blob blob() {

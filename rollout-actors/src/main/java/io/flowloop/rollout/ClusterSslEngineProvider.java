@@ -10,6 +10,8 @@ import scala.Option;
 /**
  * TLS of Artery's {@code tls-tcp}, with the certificates of {@code flowloop.cluster.certificates}.
  * Both sides show one of the same authority, and the host that is connected to one with its name.
+ * The accepting side cannot know its client's name: every certificate of the authority is a
+ * member's.
  */
 public final class ClusterSslEngineProvider implements SSLEngineProvider {
 

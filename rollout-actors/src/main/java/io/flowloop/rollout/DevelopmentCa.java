@@ -67,19 +67,10 @@ public final class DevelopmentCa {
       String password = password();
       write(folder.resolve("ca/password"), password.getBytes(StandardCharsets.US_ASCII));
       Path made = folder.resolve("ca/new.p12");
-      keytool(
+      generateKeyPair(
           password,
           made,
-          "-genkeypair",
-          "-alias",
           "ca",
-          "-keyalg",
-          "EC",
-          "-groupname",
-          "secp256r1",
-          "-sigalg",
-          "SHA256withECDSA",
-          "-dname",
           "CN=flowloop development CA",
           "-validity",
           String.valueOf(CA_DAYS),
@@ -102,7 +93,7 @@ public final class DevelopmentCa {
    * @throws NodeCertificateException if the host is none, or has its folder
    */
   public Path issue(String host) {
-    return issue(host, host, new Validity("-1H", NODE_DAYS));
+    return issue(host, host);
   }
 
   /** A folder {@code name} whose certificate for the host has ended. */
@@ -138,22 +129,13 @@ public final class DevelopmentCa {
     String password = Files.readString(folder.resolve("ca/password"), StandardCharsets.US_ASCII);
     Path made = node.resolve("new.p12");
     write(made, Files.readAllBytes(store()));
-    keytool(
+    generateKeyPair(
         password,
         made,
-        "-genkeypair",
-        "-alias",
         "node",
+        "CN=flowloop node",
         "-signer",
         "ca",
-        "-keyalg",
-        "EC",
-        "-groupname",
-        "secp256r1",
-        "-sigalg",
-        "SHA256withECDSA",
-        "-dname",
-        "CN=flowloop node",
         "-startdate",
         validity.start(),
         "-validity",
@@ -238,12 +220,31 @@ public final class DevelopmentCa {
     Files.write(file, bytes);
   }
 
-  private static void keytool(String password, Path store, String... arguments) throws IOException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "keytool").toString());
-    command.addAll(List.of(arguments));
-    command.addAll(
-        List.of("-keystore", store.toString(), "-storetype", "PKCS12", "-storepass:env", PASSWORD));
+  /** Adds a key and its certificate to a store. */
+  private static void generateKeyPair(
+      String password, Path store, String alias, String name, String... more) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
+                "-genkeypair",
+                "-alias",
+                alias,
+                "-keyalg",
+                "EC",
+                "-groupname",
+                "secp256r1",
+                "-sigalg",
+                "SHA256withECDSA",
+                "-dname",
+                name,
+                "-keystore",
+                store.toString(),
+                "-storetype",
+                "PKCS12",
+                "-storepass:env",
+                PASSWORD));
+    command.addAll(List.of(more));
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     builder.environment().put(PASSWORD, password);
     Process process = builder.start();

@@ -179,11 +179,6 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
           rollout.maxRowsPerForward(),
           rollout.requestTimeout());
     }
-
-    /** Rules for so many engines of this node, which draw one request after the other. */
-    public static Rules local(int engines, Duration requestTimeout) {
-      return new Rules(engines, 1, false, 1, 1, requestTimeout);
-    }
   }
 
   /** A router over new engines of this node, and over those that join. */

@@ -166,9 +166,14 @@ final class EngineSlot {
     running().ifPresent(next -> next.begin(now));
   }
 
-  /** Takes everything away and returns it, the oldest first. */
-  List<Pack> takeAll() {
-    List<Pack> all = List.copyOf(packs);
+  /** Every lease that has not ended, the oldest first. */
+  List<Pack.Lease> open() {
+    return packs.stream().flatMap(pack -> pack.open().stream()).toList();
+  }
+
+  /** Takes everything away and returns what has not ended, the oldest first. */
+  List<Pack.Lease> takeAll() {
+    List<Pack.Lease> all = open();
     packs.clear();
     return all;
   }

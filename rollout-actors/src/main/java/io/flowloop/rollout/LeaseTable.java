@@ -84,10 +84,6 @@ final class LeaseTable {
     waiting.removeIf(request -> request.order().replyTo().equals(asker));
   }
 
-  boolean isWaited() {
-    return !waiting.isEmpty();
-  }
-
   /** An engine has done a denoising step of the pack that it runs. */
   void stepped(EngineSlot engine, long lease, int done, long now) {
     engine
@@ -161,11 +157,16 @@ final class LeaseTable {
     engine.remove(pack, now);
   }
 
-  /** To the head of the queue, unless it has its answer, waits already or is held by another. */
+  /** To the head of the queue, unless it is taken care of already. */
   private void waitAgain(RoutedRequest request) {
-    if (!request.isAnswered() && !request.isHeld() && !waiting.contains(request)) {
+    if (isLeftAlone(request)) {
       waiting.addFirst(request);
     }
+  }
+
+  /** It has no answer, no engine has it, and it does not wait for one. */
+  private boolean isLeftAlone(RoutedRequest request) {
+    return !request.isAnswered() && !request.isHeld() && !waiting.contains(request);
   }
 
   private void answer(RoutedRequest request, EngineRouter.Reply reply) {
@@ -205,8 +206,7 @@ final class LeaseTable {
   }
 
   private List<Pack.Lease> takeLeases(EngineSlot engine) {
-    List<Pack.Lease> taken =
-        engine.takeAll().stream().flatMap(pack -> pack.open().stream()).toList();
+    List<Pack.Lease> taken = engine.takeAll();
     taken.forEach(lease -> lease.request().endedAt(engine));
     taken.reversed().forEach(lease -> waitAgain(lease.request()));
     return taken;
@@ -225,7 +225,7 @@ final class LeaseTable {
 
   private void expire(RoutedRequest request, EngineSlot engine, Throwable cause) {
     request.endedAt(engine);
-    if (!request.isAnswered() && !request.isHeld() && !waiting.contains(request)) {
+    if (isLeftAlone(request)) {
       answer(request, failure(request, cause));
     }
   }
@@ -319,12 +319,7 @@ final class LeaseTable {
 
   /** Has others draw too what an engine has; it is told to leave what it has not begun with. */
   void repeat(EngineSlot engine) {
-    Stream.concat(engine.running().stream(), engine.ready().stream())
-        .flatMap(pack -> pack.open().stream())
-        .map(Pack.Lease::request)
-        .toList()
-        .reversed()
-        .forEach(request -> repeat(request, waiting::addFirst));
+    engine.open().reversed().forEach(lease -> repeat(lease.request(), waiting::addFirst));
   }
 
   private void repeat(RoutedRequest request, Consumer<RoutedRequest> queue) {

@@ -10,7 +10,6 @@ final class Pack {
   /** One request that an engine has. */
   record Lease(long id, RoutedRequest request) {}
 
-  private final int rows;
   private final Pace.Key paceKey;
   private final List<Lease> all;
   private final List<Lease> open;
@@ -24,7 +23,7 @@ final class Pack {
   Pack(List<Lease> leases) {
     this.all = List.copyOf(leases);
     this.open = new ArrayList<>(leases);
-    this.rows = leases.stream().mapToInt(lease -> lease.request().rows()).sum();
+    int rows = leases.stream().mapToInt(lease -> lease.request().rows()).sum();
     this.paceKey = leases.getFirst().request().paceKey(rows);
   }
 
@@ -70,10 +69,6 @@ final class Pack {
 
   Pace.Key paceKey() {
     return paceKey;
-  }
-
-  int rows() {
-    return rows;
   }
 
   List<Lease> leases() {

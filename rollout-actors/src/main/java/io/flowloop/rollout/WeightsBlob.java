@@ -2,7 +2,6 @@ package io.flowloop.rollout;
 
 import io.flowloop.engine.HostTensor;
 import io.flowloop.engine.PolicyWeights;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
@@ -31,7 +30,7 @@ public final class WeightsBlob {
   }
 
   private static void write(BlobWriter writer, String name, HostTensor tensor) {
-    writer.putBytes(name.getBytes(StandardCharsets.UTF_8));
+    writer.putText(name);
     writer.putInt(tensor.shape().size());
     tensor.shape().forEach(writer::putLong);
     writer.putFloats(tensor.values());
@@ -53,7 +52,7 @@ public final class WeightsBlob {
     int count = reader.readLength(FEWEST_BYTES);
     SortedMap<String, HostTensor> tensors = new TreeMap<>();
     for (int i = 0; i < count; i++) {
-      String name = BlobNames.decode(reader.readBytes());
+      String name = reader.readText();
       if (!tensors.isEmpty() && tensors.lastKey().compareTo(name) >= 0) {
         throw new IllegalArgumentException("tensors (expected: each once, in the order of names)");
       }

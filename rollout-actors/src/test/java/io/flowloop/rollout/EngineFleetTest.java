@@ -259,8 +259,6 @@ class EngineFleetTest {
   }
 
   private static EngineRouter.Stats stats(ActorRef<EngineRouter.Command> router) {
-    TestProbe<EngineRouter.Stats> statistician = KIT.createTestProbe();
-    router.tell(new EngineRouter.GetStats(statistician.ref()));
-    return statistician.receiveMessage();
+    return ToyEngines.stats(KIT, router);
   }
 }

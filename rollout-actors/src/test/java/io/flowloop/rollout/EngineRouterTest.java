@@ -348,7 +348,7 @@ class EngineRouterTest {
   }
 
   private ActorRef<EngineRouter.Command> router(int count, EngineFactory factory) {
-    return KIT.spawn(EngineRouter.create(factory, EngineRouter.Rules.local(count, TIMEOUT)));
+    return KIT.spawn(EngineRouter.create(factory, ToyEngines.rules(count, TIMEOUT)));
   }
 
   /** A router whose engines wait for the gate. */

@@ -162,7 +162,6 @@ final class FleetSimulation implements LeaseTable.Outbox {
   private long scheduled;
   private long now;
   private int answered;
-  private long tableNanos;
 
   private FleetSimulation(Script script) {
     this.script = script;
@@ -201,7 +200,7 @@ final class FleetSimulation implements LeaseTable.Outbox {
       next.action().run();
     }
     Duration makespan = Duration.ofNanos(now);
-    tableNanos = System.nanoTime() - start;
+    long tableNanos = System.nanoTime() - start;
     // What was drawn twice comes to its end too.
     while (slots.stream().anyMatch(slot -> !slot.isIdle())) {
       Event next = events.remove();

@@ -26,7 +26,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.ToLongBiFunction;
 import java.util.stream.IntStream;
+import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.apache.pekko.actor.typed.ActorRef;
 
 /**
  * Engines without a model: a sample is a pure function of its prompt, its seed and the sampling,
@@ -119,6 +121,18 @@ public final class ToyEngines implements EngineFactory {
   public static PolicyWeights weights(long version) {
     return PolicyWeights.of(
         version, Map.of("w", new HostTensor(List.of(2L), new float[] {version, 0.5f})));
+  }
+
+  /** Rules for so many engines, which draw one request after the other. */
+  public static EngineRouter.Rules rules(int engines, Duration requestTimeout) {
+    return new EngineRouter.Rules(engines, 1, false, 1, 1, requestTimeout);
+  }
+
+  /** What a router says of its leases now. */
+  static EngineRouter.Stats stats(ActorTestKit kit, ActorRef<EngineRouter.Command> router) {
+    TestProbe<EngineRouter.Stats> statistician = kit.createTestProbe();
+    router.tell(new EngineRouter.GetStats(statistician.ref()));
+    return statistician.receiveMessage();
   }
 
   /** One leased request. */

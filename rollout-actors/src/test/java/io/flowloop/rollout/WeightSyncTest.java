@@ -114,7 +114,7 @@ class WeightSyncTest {
                   ToyEngines.await(gate);
                   return engines.create(index);
                 },
-                EngineRouter.Rules.local(2, TIMEOUT)));
+                ToyEngines.rules(2, TIMEOUT)));
     sync(router);
     ask(router, 2);
     assertThat(stats(router).waiting()).isEqualTo(2);
@@ -294,7 +294,7 @@ class WeightSyncTest {
   /** Whose engines have started. */
   private ActorRef<EngineRouter.Command> router(int count) {
     ActorRef<EngineRouter.Command> router =
-        KIT.spawn(EngineRouter.create(engines, EngineRouter.Rules.local(count, TIMEOUT)));
+        KIT.spawn(EngineRouter.create(engines, ToyEngines.rules(count, TIMEOUT)));
     assertThat(availability(router).policyVersion()).isZero();
     return router;
   }
@@ -331,9 +331,7 @@ class WeightSyncTest {
   }
 
   private static EngineRouter.Stats stats(ActorRef<EngineRouter.Command> router) {
-    TestProbe<EngineRouter.Stats> statistician = KIT.createTestProbe();
-    router.tell(new EngineRouter.GetStats(statistician.ref()));
-    return statistician.receiveMessage();
+    return ToyEngines.stats(KIT, router);
   }
 
   private static RolloutRequest request(int i) {

@@ -90,8 +90,7 @@ final class EnginePool implements AutoCloseable {
 
   /** Has an engine draw, on its thread, and remembers when it began. */
   List<Sample> generate(DiffusionEngine engine, RolloutRequest request) {
-    starts.add(System.nanoTime());
-    return engine.generate(request);
+    return generate(engine, List.of(request), StepListener.NONE).getFirst().samples();
   }
 
   private List<Drawn> generate(

@@ -12,7 +12,7 @@ import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 
 /**
- * The router's figures as meters, as they were at the last {@link #update}. Counts only rise.
+ * The router's figures as meters, as they were at the last {@link #update}.
  *
  * <p>Thread-safe.
  */

@@ -100,6 +100,9 @@ class EngineActorTest {
     engine.tell(new EngineActor.Cancel(1));
     engine.tell(new EngineActor.Cancel(2));
     engine.tell(new EngineActor.Load(ToyEngines.weights(5)));
+    // What the front passes on behind the cancellations tells that it has read them.
+    engine.tell(new EngineActor.Ran(new EngineActor.Started(3)));
+    router.expectMessage(new EngineActor.Started(3));
     gate.countDown();
 
     assertThat(ToyEngines.answer(router, EngineActor.Generated.class).lease()).isEqualTo(1);

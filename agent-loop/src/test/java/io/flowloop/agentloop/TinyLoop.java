@@ -185,6 +185,7 @@ final class TinyLoop {
         config.validation(),
         config.output(),
         config.http(),
+        config.cluster(),
         config.pretrain());
   }
 

@@ -8,8 +8,6 @@ import java.util.Optional;
 /** The rules that settings keep beyond their types, whatever they are used for. */
 final class Checks {
 
-  private static final int HIGHEST_PORT = 65_535;
-
   /** Side of a patch in pixels, for each model that comes with flowloop. */
   static final Map<String, Integer> PATCHES = Map.of("glyph", 8);
 
@@ -34,6 +32,7 @@ final class Checks {
     check(config.validation());
     findings.directory("output.dir", config.output().dir());
     check(config.http());
+    new ClusterChecks(findings).check(config.cluster());
     check(config.pretrain());
   }
 
@@ -68,7 +67,9 @@ final class Checks {
     findings.require(!http.host().isBlank(), "http.host", "an address of this machine");
     int port = http.port().orElse(0);
     findings.require(
-        port >= 0 && port <= HIGHEST_PORT, "http.port", "0 to %d, or null".formatted(HIGHEST_PORT));
+        port >= 0 && port <= ClusterChecks.HIGHEST_PORT,
+        "http.port",
+        "0 to %d, or null".formatted(ClusterChecks.HIGHEST_PORT));
   }
 
   private void check(RolloutConfig rollout) {

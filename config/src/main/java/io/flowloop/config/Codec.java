@@ -17,7 +17,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+
 import java.util.stream.Stream;
 
 /**
@@ -67,6 +69,9 @@ record Codec<T>(String expected, Function<ConfigValue, T> read, Function<T, Stri
     codecs.put(
         Duration.class,
         ofText("a number and a unit, such as 10 s", Codec::readDuration, Codec::write));
+    codecs.put(
+        ByteSize.class,
+        ofText("a number and a unit, such as 4 GiB", Codec::readSize, size -> size.bytes() + " B"));
     codecs.put(Device.class, ofText("auto, cpu or gpu:<number>", Device::parse, Codec::quote));
     codecs.put(
         IntRange.class,
@@ -103,8 +108,22 @@ record Codec<T>(String expected, Function<ConfigValue, T> read, Function<T, Stri
   private Codec<List<T>> list() {
     return new Codec<>(
         "a list, each " + expected,
-        value -> value.atKey("value").getList("value").stream().map(read).toList(),
+        value -> elements(value).map(read).toList(),
         all -> all.stream().map(write).collect(Collectors.joining(", ", "[", "]")));
+  }
+
+  /**
+   * A text is the list as a shell leaves it, {@code [a:1,b:2]}: HOCON wants quotes where there is a
+   * colon, and shells take them away.
+   */
+  private static Stream<? extends ConfigValue> elements(ConfigValue value) {
+    if (value.unwrapped() instanceof String text && text.matches("\\[.*]")) {
+      return Pattern.compile(",")
+          .splitAsStream(text.substring(1, text.length() - 1))
+          .map(String::strip)
+          .map(ConfigValueFactory::fromAnyRef);
+    }
+    return value.atKey("value").getList("value").stream();
   }
 
   private <O> Codec<O> orNull(O empty, Function<T, O> wrap, Function<O, Optional<T>> unwrap) {
@@ -144,6 +163,14 @@ record Codec<T>(String expected, Function<ConfigValue, T> read, Function<T, Stri
       throw new IllegalArgumentException(text);
     }
     return ConfigValueFactory.fromAnyRef(text).atKey("value").getDuration("value");
+  }
+
+  /** HOCON reads a size without a unit as bytes; here that is refused, as for a duration. */
+  private static ByteSize readSize(String text) {
+    if (!text.matches(".*\\p{Alpha}")) {
+      throw new IllegalArgumentException(text);
+    }
+    return new ByteSize(ConfigValueFactory.fromAnyRef(text).atKey("value").getBytes("value"));
   }
 
   private static IntRange readRange(ConfigValue value) {

@@ -89,6 +89,7 @@ public final class ConfigLoader {
     switch (purpose) {
       case ROLLOUT -> {}
       case TRAINING -> new TrainingChecks(names, findings).check(config);
+      case NODE -> new ClusterChecks(findings).node(config.cluster());
     }
   }
 }

@@ -15,6 +15,7 @@ package io.flowloop.config;
  * @param validation how the policy is judged
  * @param output where the results of a single rollout go
  * @param http where a run tells of its health and metrics
+ * @param cluster how nodes find and trust each other
  * @param pretrain how the embedded model is trained from nothing
  */
 public record FlowLoopConfig(
@@ -29,6 +30,7 @@ public record FlowLoopConfig(
     ValidationConfig validation,
     OutputConfig output,
     HttpConfig http,
+    ClusterConfig cluster,
     PretrainConfig pretrain) {
 
   /** The same with another rollout and other rewards. */
@@ -45,6 +47,7 @@ public record FlowLoopConfig(
         validation,
         output,
         http,
+        cluster,
         pretrain);
   }
 }

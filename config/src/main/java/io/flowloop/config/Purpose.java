@@ -5,5 +5,7 @@ public enum Purpose {
   /** One rollout, or anything else that does not train the policy. */
   ROLLOUT,
   /** Training: everything that a rollout needs, and something to learn from. */
-  TRAINING
+  TRAINING,
+  /** A node that joins the cluster of a run. */
+  NODE
 }

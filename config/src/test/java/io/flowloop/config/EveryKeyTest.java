@@ -68,6 +68,13 @@ class EveryKeyTest {
               "output.dir=pom.xml/out",
               "http.host=\" \"",
               "http.port=65536",
+              "cluster.host=\" \"",
+              "cluster.port=65536",
+              "cluster.dataPort=-1",
+              "cluster.seedNodes=[trainer]",
+              "cluster.minEngines=0",
+              "cluster.certificates=/no/such/folder",
+              "cluster.blobBytes=1 KiB",
               "pretrain.steps=0",
               "pretrain.batchSize=0",
               "pretrain.learningRate=0",
@@ -100,6 +107,10 @@ class EveryKeyTest {
           "update.activationCheckpointing",
           "update.lora.targets",
           "validation.seed",
+          "cluster.enabled",
+          "cluster.roles",
+          "cluster.bindHost",
+          "cluster.insecure",
           "pretrain.seed");
 
   /** Keys whose values only training judges. */

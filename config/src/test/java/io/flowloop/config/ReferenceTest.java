@@ -80,6 +80,18 @@ class ReferenceTest {
                 new ValidationConfig(32, 4, 20, 42),
                 new OutputConfig(Path.of("out/rollout")),
                 new HttpConfig("127.0.0.1", OptionalInt.empty()),
+                new ClusterConfig(
+                    false,
+                    Optional.empty(),
+                    "127.0.0.1",
+                    Optional.empty(),
+                    7355,
+                    7356,
+                    List.of(),
+                    1,
+                    Optional.empty(),
+                    false,
+                    new ByteSize(4L << 30)),
                 new PretrainConfig(
                     5000, 128, 1e-3, 200, 1e-4, 0.999, 0.1, 1, 250, 250, Path.of("out/pretrain"))));
   }

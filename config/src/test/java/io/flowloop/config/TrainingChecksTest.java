@@ -113,6 +113,7 @@ class TrainingChecksTest {
             config.validation(),
             config.output(),
             config.http(),
+            config.cluster(),
             config.pretrain());
 
     assertThat(

@@ -29,7 +29,7 @@ final class EngineActor extends AbstractMatchingBehavior<EngineActor.Command> {
   sealed interface Command {}
 
   /** What the runner does, one after the other. */
-  sealed interface Order extends Command, WireMessage {}
+  sealed interface Order extends Command {}
 
   /** A request, and what its answer calls it by. */
   record Leased(long lease, RolloutRequest request) {}
@@ -52,12 +52,12 @@ final class EngineActor extends AbstractMatchingBehavior<EngineActor.Command> {
    * Do not begin with this, if it has not begun; the answer is a {@link Cancelled}, or that of the
    * lease.
    */
-  record Cancel(long lease) implements Command, WireMessage {}
+  record Cancel(long lease) implements Command {}
 
   /** What the runner has to say, for the router. */
   record Ran(Event event) implements Command {}
 
-  sealed interface Event extends WireMessage {
+  sealed interface Event {
     int engine();
   }
 

@@ -1,5 +1,7 @@
 package io.flowloop.rollout;
 
+import io.flowloop.config.ClusterConfig;
+import io.flowloop.config.ClusterRole;
 import io.flowloop.config.RolloutConfig;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.PolicyWeights;
@@ -53,7 +55,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
 
   /** Draw this; the answer is a {@link Generated} or a {@link Failed}, while the asker lives. */
   public record Generate(RolloutRequest request, ActorRef<Reply> replyTo)
-      implements Command, WireMessage {}
+      implements Command {}
 
   /**
    * Have every engine draw with these weights; the answer is a {@link Synced} or a {@link
@@ -63,7 +65,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
       implements Command {}
 
   /** Tell once enough engines have started, or that requests would be in vain. */
-  public record AwaitEngines(ActorRef<Availability> replyTo) implements Command, WireMessage {}
+  public record AwaitEngines(ActorRef<Availability> replyTo) implements Command {}
 
   /** Tell the state of the leases. */
   public record GetStats(ActorRef<Stats> replyTo) implements Command {}
@@ -94,7 +96,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
     Behavior<EngineActor.Command> create(int engine, ActorRef<EngineActor.Event> router);
   }
 
-  public sealed interface Reply extends WireMessage {}
+  public sealed interface Reply {}
 
   /** The samples of a request, in the order of its seeds. */
   public record Generated(RolloutRequest request, List<Sample> samples) implements Reply {}
@@ -121,8 +123,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
    * @param unusable why not; empty if they can
    * @param policyVersion of the weights synced last; 0 before
    */
-  public record Availability(Optional<Throwable> unusable, long policyVersion)
-      implements WireMessage {}
+  public record Availability(Optional<Throwable> unusable, long policyVersion) {}
 
   /**
    * The state of the leases at one moment. Counts are those since the start.
@@ -169,12 +170,14 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
       int maxRowsPerForward,
       Duration requestTimeout) {
 
-    /** Rules for engines of this node alone. */
-    public static Rules local(RolloutConfig rollout) {
+    /**
+     * Rules for engines of this node, and of those that join it if it is the trainer of a cluster.
+     */
+    public static Rules of(RolloutConfig rollout, ClusterConfig cluster) {
       return new Rules(
-          rollout.engines(),
-          1,
-          false,
+          cluster.isOnTrainer(ClusterRole.ENGINE) ? rollout.engines() : 0,
+          cluster.enabled() ? cluster.minEngines() : 1,
+          cluster.enabled(),
           rollout.packGroups(),
           rollout.maxRowsPerForward(),
           rollout.requestTimeout());

@@ -107,12 +107,17 @@ class KryoSerializerTest {
   }
 
   private String causeOf(RuntimeException cause) throws IOException {
-    EngineActor.Failed failed = new EngineActor.Failed(1, 2, cause);
-    EngineActor.Failed read =
-        (EngineActor.Failed)
-            serializer.fromBinary(serializer.toBinary(failed), serializer.manifest(failed));
-    assertThat(read.cause()).isInstanceOf(EngineException.class);
-    return String.valueOf(read.cause().getMessage());
+    EngineHost.Report report = report(List.of(new EngineHost.FailedLease(2, cause)));
+    EngineHost.Report read =
+        (EngineHost.Report)
+            serializer.fromBinary(serializer.toBinary(report), serializer.manifest(report));
+    assertThat(read.failed().getFirst().cause()).isInstanceOf(EngineException.class);
+    return String.valueOf(read.failed().getFirst().cause().getMessage());
+  }
+
+  private static EngineHost.Report report(List<EngineHost.FailedLease> failed) {
+    return new EngineHost.Report(
+        1, List.of(), failed, List.of(), List.of(), List.of(), false, Optional.empty());
   }
 
   @Test
@@ -124,7 +129,7 @@ class KryoSerializerTest {
 
   @Test
   void toBinary_bodyOverTheLimit_isABufferOverflow() throws IOException {
-    EngineActor.Started message = new EngineActor.Started(1);
+    EngineHost.Stepped message = new EngineHost.Stepped(1, 2, 3);
     int length = serializer.toBinary(message).length;
 
     assertThat(new KryoSerializer(SYSTEM, WireTable.PROTOCOL, length).toBinary(message))
@@ -136,7 +141,7 @@ class KryoSerializerTest {
 
   @Test
   void fromBinary_bodyOverTheLimit_isRefusedWhatItHolds() {
-    EngineActor.Started message = new EngineActor.Started(1);
+    EngineHost.Stepped message = new EngineHost.Stepped(1, 2, 3);
     byte[] body = serializer.toBinary(message);
 
     assertThatThrownBy(
@@ -150,91 +155,94 @@ class KryoSerializerTest {
 
   @Test
   void fromBinary_noBody_isRefused() {
-    assertRefused(new byte[0], "engine.started/1", "0 bytes (expected: 5 to 2097152");
-    assertRefused(new byte[4], "engine.started/1", "4 bytes (expected: 5 to 2097152");
+    assertRefused(new byte[0], "host.stepped/1", "0 bytes (expected: 5 to 458752");
+    assertRefused(new byte[4], "host.stepped/1", "4 bytes (expected: 5 to 458752");
   }
 
   @Test
   void fromBinary_unknownKindOrSchema_isRefusedInOneShortLine() {
-    byte[] body = serializer.toBinary(new EngineActor.Started(1));
+    byte[] body = serializer.toBinary(new EngineHost.Stepped(1, 2, 3));
 
     assertRefused(
-        body, "engine.started/2", "manifest: engine.started/2 (expected: a kind of schema 1");
+        body, "host.stepped/2", "manifest: host.stepped/2 (expected: a kind of schema 1");
     assertRefused(body, "java.lang.Runtime", "manifest: java.lang.Runtime (expected");
     assertRefused(body, "a\nb" + "c".repeat(1000), "manifest: a?bccc");
   }
 
   @Test
   void fromBinary_manifestOfAnotherKind_isRefusedByTheChecksum() {
-    byte[] body = serializer.toBinary(new EngineActor.Refused(1, new EngineException("a")));
+    byte[] body = serializer.toBinary(new EngineHost.Stepped(1, 2, 3));
 
-    assertRefused(body, "engine.gone/1", "checksum");
+    assertRefused(body, "host.report/1", "checksum");
     assertRefused(
-        sealed("engine.gone/1", body),
-        "engine.gone/1",
-        "class: EngineActor.Refused (expected: EngineActor.Gone, as the manifest says)");
+        sealed("host.report/1", body),
+        "host.report/1",
+        "class: EngineHost.Stepped (expected: EngineHost.Report, as the manifest says)");
   }
 
   @Test
   void fromBinary_anyBitFlipped_isRefusedByTheChecksum() {
-    byte[] body = serializer.toBinary(new EngineActor.Loaded(1, 2, 3));
+    byte[] body = serializer.toBinary(new EngineHost.Stepped(1, 2, 3));
     for (int bit = 0; bit < body.length * Byte.SIZE; bit++) {
       byte[] flipped = body.clone();
       flipped[bit / Byte.SIZE] ^= (byte) (1 << (bit % Byte.SIZE));
-      assertRefused(flipped, "engine.loaded/1", "checksum");
+      assertRefused(flipped, "host.stepped/1", "checksum");
     }
   }
 
   @Test
   void fromBinary_bytesRemain_isRefused() {
-    byte[] body = serializer.toBinary(new EngineActor.Started(1));
+    byte[] body = serializer.toBinary(new EngineHost.Stepped(1, 2, 3));
 
     assertRefused(
-        sealed("engine.started/1", Arrays.copyOf(body, body.length + 3)),
-        "engine.started/1",
+        sealed("host.stepped/1", Arrays.copyOf(body, body.length + 3)),
+        "host.stepped/1",
         "3 bytes remain (expected: none)");
   }
 
   @Test
   void fromBinary_classByName_isRefused() {
-    byte[] body = serializer.toBinary(new EngineActor.Started(1));
+    byte[] body = serializer.toBinary(new EngineHost.Stepped(1, 2, 3));
     body[CLASS_ID] = 1;
 
     assertRefused(
-        sealed("engine.started/1", body), "engine.started/1", "a class by its name (expected");
+        sealed("host.stepped/1", body), "host.stepped/1", "a class by its name (expected");
   }
 
   @Test
   void fromBinary_noClassOrUnknownId_isRefused() {
-    byte[] body = serializer.toBinary(new EngineActor.Started(1));
+    byte[] body = serializer.toBinary(new EngineHost.Stepped(1, 2, 3));
     body[CLASS_ID] = 0;
-    assertRefused(sealed("engine.started/1", body), "engine.started/1", "class: none (expected");
+    assertRefused(sealed("host.stepped/1", body), "host.stepped/1", "class: none (expected");
     body[CLASS_ID] = 100;
     assertRefused(
-        sealed("engine.started/1", body), "engine.started/1", "unregistered class ID: 98");
+        sealed("host.stepped/1", body), "host.stepped/1", "unregistered class ID: 98");
   }
 
   @Test
   void fromBinary_valueThatItsConstructorRefuses_isRefused() {
-    String why = "RowSeed: row: -1 (expected: 0 or more)";
-    byte[] body =
-        serializer.toBinary(new EngineActor.Generated(1, 2, List.of(WireMessages.sample(4))));
-    // Behind class id, engine, lease and length of the list: the row, zigzagged.
-    body[CLASS_ID + 4] = 1;
+    String why = "DataHandle: port: 0 (expected: 1 to 65535)";
+    DataHandle handle = new DataHandle("a", 1, 2, 3, 4);
+    byte[] body = serializer.toBinary(WireMessages.drawn(handle));
+    // Behind class id, session, length of the list, lease and the two bytes of the host: zigzagged.
+    int port = CLASS_ID + 1 + 1 + 1 + 1 + 2;
+    assertThat(body[port]).isEqualTo((byte) 2);
+    body[port] = 0;
 
-    assertRefused(sealed("engine.generated/1", body), "engine.generated/1", why);
+    assertRefused(sealed("host.report/1", body), "host.report/1", why);
   }
 
   @Test
   void fromBinary_declaredLengthBeyondTheBytes_isRefused() {
-    byte[] body = serializer.toBinary(new EngineActor.Generated(1, 2, List.of()));
-    byte[] longer = Arrays.copyOf(body, body.length + 4);
+    byte[] body = serializer.toBinary(report(List.of()));
+    // The first list of the message, behind class id and session.
+    byte[] longer = Arrays.copyOf(body, CLASS_ID + 2 + 5);
     byte[] length = {-9, -1, -1, -1, 7};
-    System.arraycopy(length, 0, longer, body.length - 1, length.length);
+    System.arraycopy(length, 0, longer, CLASS_ID + 2, length.length);
 
     assertRefused(
-        sealed("engine.generated/1", longer),
-        "engine.generated/1",
+        sealed("host.report/1", longer),
+        "host.report/1",
         "declared length: 2147483639 (expected: at most 0, for 0 bytes that remain)");
   }
 
@@ -269,13 +277,13 @@ class KryoSerializerTest {
   void fromBinary_actorReferenceThatIsNoPath_isRefused() throws IOException {
     byte[] body =
         serializer.toBinary(
-            new EngineRouter.AwaitEngines(KIT.<EngineRouter.Availability>createTestProbe().ref()));
+            new EngineHost.Describe(KIT.<EngineHost.Description>createTestProbe().ref()));
     byte[] wrong =
         new String(body, StandardCharsets.ISO_8859_1)
             .replace("pekko://", "pekko :/")
             .getBytes(StandardCharsets.ISO_8859_1);
 
     assertRefused(
-        sealed("router.awaitEngines/1", wrong), "router.awaitEngines/1", "actor reference:");
+        sealed("host.describe/1", wrong), "host.describe/1", "actor reference:");
   }
 }

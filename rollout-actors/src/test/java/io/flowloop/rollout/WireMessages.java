@@ -35,27 +35,46 @@ final class WireMessages {
   }
 
   static List<WireMessage> all(ActorSystem<?> system) {
+    DataHandle handle = new DataHandle("gpu-1", 7356, 9, 59L << 20, 0xFFFF_FFFFL);
+    EngineActor.Leased leased = new EngineActor.Leased(7, REQUEST);
     return List.of(
-        ToyEngines.order(7, REQUEST),
-        new EngineActor.Load(ToyEngines.weights(3)),
-        new EngineActor.Started(2),
-        new EngineActor.Generated(2, 7, List.of(sample(4), sample(5))),
-        new EngineActor.Failed(2, 7, cause()),
-        new EngineActor.Loaded(2, 3, 0xFFFF_FFFFL),
-        new EngineActor.Refused(2, cause()),
-        new EngineActor.Gone(2, cause()),
-        new EngineRouter.Generate(REQUEST, resolve(system, "asker#1")),
-        new EngineRouter.Generated(REQUEST, List.of(sample(4))),
-        new EngineRouter.Failed(REQUEST, cause()),
-        new EngineRouter.AwaitEngines(resolve(system, "asker#2")),
-        new EngineRouter.Availability(Optional.of(cause()), 3),
-        new EngineActor.Stepped(2, 7, 1),
-        new EngineActor.Cancel(7),
-        new EngineActor.Cancelled(2, 7));
+        new EngineHost.Describe(resolve(system, "asker#1")),
+        new EngineHost.Description(resolve(system, "host#1"), "gpu-1:7355", 1, "glyph é"),
+        new EngineHost.Want(
+            -5,
+            3,
+            resolve(system, "trainer#2"),
+            List.of(
+                new EngineHost.Order(1, List.of(leased), Optional.empty()),
+                new EngineHost.Order(2, List.of(), Optional.of(handle))),
+            List.of(7L)),
+        new EngineHost.Stepped(-5, 7, 1),
+        new EngineHost.Report(
+            -5,
+            List.of(new EngineHost.DrawnLease(7, handle)),
+            List.of(new EngineHost.FailedLease(8, cause())),
+            List.of(9L, 10L),
+            List.of(new EngineHost.LoadedOrder(2, 3, 0xFFFF_FFFFL)),
+            List.of(new EngineHost.RefusedOrder(3, cause())),
+            true,
+            Optional.of(cause())));
   }
 
   private static <T> ActorRef<T> resolve(ActorSystem<?> system, String name) {
     return ActorRefResolver.get(system).resolveActorRef("pekko://" + SYSTEM + "/user/" + name);
+  }
+
+  /** A report of one lease that was drawn. */
+  static EngineHost.Report drawn(DataHandle handle) {
+    return new EngineHost.Report(
+        1,
+        List.of(new EngineHost.DrawnLease(1, handle)),
+        List.of(),
+        List.of(),
+        List.of(),
+        List.of(),
+        false,
+        Optional.empty());
   }
 
   static Sample sample(int row) {

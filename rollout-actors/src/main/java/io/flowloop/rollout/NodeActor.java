@@ -1,0 +1,133 @@
+package io.flowloop.rollout;
+
+import io.flowloop.config.ClusterRole;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import org.apache.pekko.actor.Address;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.ChildFailed;
+import org.apache.pekko.actor.typed.Signal;
+import org.apache.pekko.actor.typed.Terminated;
+import org.apache.pekko.actor.typed.javadsl.AbstractMatchingBehavior;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.cluster.ClusterEvent;
+import org.apache.pekko.cluster.Member;
+import org.apache.pekko.cluster.typed.Cluster;
+import org.apache.pekko.cluster.typed.Down;
+import org.apache.pekko.cluster.typed.JoinSeedNodes;
+import org.apache.pekko.cluster.typed.Subscribe;
+
+/**
+ * The root of a node that joins a trainer: it keeps a host for each engine, a new one whenever one
+ * has ended, and ends when the trainer has left, for then there is another cluster to join.
+ */
+final class NodeActor extends AbstractMatchingBehavior<NodeActor.Command> {
+
+  sealed interface Command {}
+
+  private record FromCluster(ClusterEvent.MemberEvent event) implements Command {}
+
+  /** Give the requests to others: this node is leaving. */
+  record Leave() implements Command {}
+
+  /**
+   * A node that joins.
+   *
+   * @param engines of this node, 0 or more
+   * @param seeds where the trainer is
+   * @param failure completed if an engine fails for good, which ends the node
+   */
+  static Behavior<Command> create(
+      int engines,
+      EngineHost.Means means,
+      List<Address> seeds,
+      CompletableFuture<Throwable> failure) {
+    return Behaviors.setup(context -> new NodeActor(context, engines, means, seeds, failure));
+  }
+
+  private final Cluster cluster;
+  private final EngineHost.Means means;
+  private final CompletableFuture<Throwable> failure;
+  private final Map<ActorRef<EngineHost.Command>, Integer> hosts = new HashMap<>();
+  private int spawned;
+
+  private NodeActor(
+      ActorContext<Command> context,
+      int engines,
+      EngineHost.Means means,
+      List<Address> seeds,
+      CompletableFuture<Throwable> failure) {
+    super(context);
+    this.failure = failure;
+    this.cluster = Cluster.get(context.getSystem());
+    this.means = means;
+    cluster
+        .subscriptions()
+        .tell(
+            Subscribe.create(
+                context.messageAdapter(ClusterEvent.MemberEvent.class, FromCluster::new),
+                ClusterEvent.MemberEvent.class));
+    cluster.manager().tell(new JoinSeedNodes(seeds));
+    for (int i = 0; i < engines; i++) {
+      host(i);
+    }
+  }
+
+  private void host(int engine) {
+    ActorRef<EngineHost.Command> host =
+        getContext().spawn(EngineHost.create(engine, means), "engine-host-" + spawned++);
+    getContext().watch(host);
+    hosts.put(host, engine);
+  }
+
+  @Override
+  public Behavior<Command> onMessage(Command command) {
+    return switch (command) {
+      case FromCluster(ClusterEvent.MemberUp up) -> onUp(up.member());
+      case FromCluster(ClusterEvent.MemberRemoved removed) -> onRemoved(removed.member());
+      case FromCluster _ -> this;
+      case Leave() -> {
+        hosts.keySet().forEach(host -> host.tell(new EngineHost.Leave()));
+        yield this;
+      }
+    };
+  }
+
+  private Behavior<Command> onUp(Member member) {
+    if (member.uniqueAddress().equals(cluster.selfMember().uniqueAddress())) {
+      means.health().up(true);
+      getContext().getLog().info("joined the cluster as {}", member.address());
+    }
+    return this;
+  }
+
+  private Behavior<Command> onRemoved(Member member) {
+    if (member.hasRole(ClusterRole.TRAINER.label())) {
+      getContext().getLog().info("the trainer at {} has left", member.address());
+      // What is left of the cluster has nothing to agree on.
+      cluster.manager().tell(new Down(cluster.selfMember().address()));
+    }
+    return this;
+  }
+
+  @Override
+  public Behavior<Command> onSignal(Signal signal) {
+    return switch (signal) {
+      case ChildFailed failed -> {
+        failure.complete(failed.getCause());
+        yield Behaviors.stopped();
+      }
+      case Terminated ended -> {
+        ActorRef<EngineHost.Command> host = ended.getRef().unsafeUpcast();
+        Optional.ofNullable(hosts.remove(host)).ifPresent(this::host);
+        yield this;
+      }
+      default -> this;
+    };
+  }
+}

@@ -1,0 +1,54 @@
+package io.flowloop.rollout;
+
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * How far the engines of a node are, for those who ask whether it is ready.
+ *
+ * <p>Thread-safe.
+ */
+public final class NodeHealth {
+
+  private final int engines;
+  private final Set<Integer> loaded = ConcurrentHashMap.newKeySet();
+  private final Set<Integer> drawn = ConcurrentHashMap.newKeySet();
+  private volatile boolean memberUp;
+
+  /** Of a node with so many engines, none of which is there yet. */
+  public NodeHealth(int engines) {
+    this.engines = engines;
+  }
+
+  void up(boolean isUp) {
+    memberUp = isUp;
+  }
+
+  void loaded(int engine) {
+    loaded.add(engine);
+  }
+
+  void drawn(int engine) {
+    drawn.add(engine);
+  }
+
+  void stopped(int engine) {
+    loaded.remove(engine);
+    drawn.remove(engine);
+  }
+
+  /** Whether the node is a member of its cluster that others can give work. */
+  public boolean memberUp() {
+    return memberUp;
+  }
+
+  /** Whether every engine has its model on the device. */
+  public boolean modelLoaded() {
+    return loaded.size() == engines;
+  }
+
+  /** Whether every engine has drawn a first sample. */
+  public boolean canaryForward() {
+    return drawn.size() == engines;
+  }
+}

@@ -12,14 +12,20 @@ import io.flowloop.engine.Policy;
 import io.flowloop.engine.PolicyLearner;
 import io.flowloop.engine.TorchRuntime;
 import io.flowloop.engine.glyph.GlyphPipeline;
+import io.flowloop.engine.RolloutRequest;
+import io.flowloop.engine.Sampling;
 import io.flowloop.engine.glyph.GlyphTokenizer;
+import io.flowloop.engine.glyph.GlyphWeights;
 import io.flowloop.rollout.EngineFactory;
 import io.flowloop.rollout.LearnerFactory;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
 /** From the model that a configuration names to engines that draw with it. */
 public final class Engines {
+
+  private static final String GLYPH = "glyph";
 
   private Engines() {}
 
@@ -57,6 +63,34 @@ public final class Engines {
     return lora.rank() == 0
         ? FullPolicy::new
         : pipeline -> new LoraPolicy(pipeline, lora, config.rollout().seed());
+  }
+
+  /**
+   * All that samples of a model depend on beside requests and synced weights, in one line for
+   * people: engines of two nodes are of one model if they say the same. Reads the weights; of a
+   * model that does not come with flowloop the name is all that can be said.
+   *
+   * @param maxRowsPerForward most samples of one forward, 1 or more; other forwards round otherwise
+   * @throws EngineException if the weights cannot be read
+   */
+  public static String identity(ModelConfig model, int maxRowsPerForward) {
+    if (!model.name().equals(GLYPH)) {
+      return model.name();
+    }
+    return "%s %d x %d, %s, weights %08x, up to %d rows a forward"
+        .formatted(
+            model.name(),
+            model.imageHeight(),
+            model.imageWidth(),
+            model.dtype().toString().toLowerCase(Locale.ROOT),
+            GlyphWeights.of(model).checksum(),
+            maxRowsPerForward);
+  }
+
+  /** A small request that an engine of the model must be able to draw. */
+  public static RolloutRequest canary(ModelConfig model) {
+    requireGlyph(model);
+    return RolloutRequest.of("\"0\"", Sampling.ode(1), 0);
   }
 
   /**
@@ -111,8 +145,8 @@ public final class Engines {
   }
 
   private static void requireGlyph(ModelConfig model) {
-    if (!model.name().equals("glyph")) {
-      throw new EngineException("model.name: " + model.name() + " (expected: glyph)");
+    if (!model.name().equals(GLYPH)) {
+      throw new EngineException("model.name: " + model.name() + " (expected: " + GLYPH + ")");
     }
   }
 }

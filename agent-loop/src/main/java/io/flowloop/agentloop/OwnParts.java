@@ -95,6 +95,16 @@ final class OwnParts {
         engines.orElseGet(
             () -> Engines.of(settings.model(), settings.rollout().maxRowsPerForward())),
         rewards::score,
-        Optional.of(learner.orElseGet(() -> Engines.learner(settings, policy))));
+        Optional.of(learner.orElseGet(() -> Engines.learner(settings, policy))),
+        cluster(settings));
+  }
+
+  private static Optional<TrainerCluster> cluster(FlowLoopConfig settings) {
+    return settings.cluster().enabled()
+        ? Optional.of(
+            new TrainerCluster(
+                settings.cluster(),
+                Engines.identity(settings.model(), settings.rollout().maxRowsPerForward())))
+        : Optional.empty();
   }
 }

@@ -1,7 +1,5 @@
 package io.flowloop.agentloop;
 
-import com.typesafe.config.Config;
-import com.typesafe.config.ConfigFactory;
 import io.flowloop.agentloop.http.NodeHttp;
 import io.flowloop.config.HttpConfig;
 import io.flowloop.config.RewardConfig;
@@ -10,11 +8,13 @@ import io.flowloop.config.SamplerConfig;
 import io.flowloop.engine.LearnerState;
 import io.flowloop.engine.PolicyWeights;
 import io.flowloop.reward.RewardFunctions;
+import io.flowloop.rollout.ActorSettings;
 import io.flowloop.rollout.EngineFactory;
 import io.flowloop.rollout.EngineRouter;
 import io.flowloop.rollout.PolicySnapshot;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.RolloutException;
+import io.flowloop.rollout.TrainerNode;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -30,6 +30,7 @@ import java.util.function.Function;
 import org.apache.pekko.Done;
 import org.apache.pekko.actor.CoordinatedShutdown;
 import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -54,12 +55,20 @@ final class RolloutRunner implements AutoCloseable {
     this.means = means;
     this.promptCheck = promptCheck;
     this.longestForward = means.rollout().requestTimeout();
+    Optional<TrainerNode> node =
+        means.cluster().map(cluster -> TrainerNode.open(cluster.config()));
+    Behavior<TrainerActor.Command> root = TrainerActor.create(means, node);
     this.system =
-        ActorSystem.create(TrainerActor.create(means), "flowloop", settings(longestForward));
+        node.map(open -> open.system(root, longestForward))
+            .orElseGet(
+                () ->
+                    ActorSystem.create(
+                        root, ActorSettings.SYSTEM, ActorSettings.local(longestForward)));
     this.ended =
         system
             .getWhenTerminated()
             .thenRun(this::failPending)
+            .thenRun(() -> node.ifPresent(TrainerNode::close))
             .thenRun(afterwards)
             .toCompletableFuture();
   }
@@ -77,7 +86,7 @@ final class RolloutRunner implements AutoCloseable {
     RewardFunctions functions = RewardFunctions.of(reward.weights());
     return start(
         new TrainerActor.Means(
-            rollout, sampler, reward, agentLoop, engines, functions::score, Optional.empty()),
+            rollout, sampler, reward, agentLoop, engines, functions::score, Optional.empty(), Optional.empty()),
         functions::checkPrompt,
         functions::close);
   }
@@ -101,35 +110,6 @@ final class RolloutRunner implements AutoCloseable {
     if (value < 1) {
       throw new IllegalArgumentException("%s: %d (expected: 1 or more)".formatted(key, value));
     }
-  }
-
-  /** System properties still win; an application.conf of the host is for the host's own actors. */
-  private static Config settings(Duration longestForward) {
-    return ConfigFactory.load(
-        ConfigFactory.parseString(
-            """
-            pekko {
-              actor.provider = local
-              # On JDK 25 a pool with the default of 1 may starve (apache/pekko#2870).
-              actor.default-dispatcher.fork-join-executor.minimum-runnable = -1
-              # A hung engine must not keep its host alive, and a dying one must not end it.
-              daemonic = on
-              jvm-exit-on-fatal-error = off
-              # Answers to a rollout that was given up are no news.
-              log-dead-letters = off
-              # Those who watch ask for little, and few at a time.
-              http.server {
-                server-header = ""
-                idle-timeout = 30 s
-                request-timeout = 5 s
-                max-connections = 32
-                parsing.max-content-length = 4 KiB
-              }
-              # Engines and learner are freed when their forwards have ended.
-              coordinated-shutdown.phases.actor-system-terminate.timeout = %d ms
-            }
-            """
-                .formatted(longestForward.toMillis())));
   }
 
   /**

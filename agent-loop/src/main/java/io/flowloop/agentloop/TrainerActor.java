@@ -12,6 +12,7 @@ import io.flowloop.rollout.LearnerFactory;
 import io.flowloop.rollout.PolicySnapshot;
 import io.flowloop.rollout.RewardPool;
 import io.flowloop.rollout.RewardScorer;
+import io.flowloop.rollout.TrainerNode;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.RolloutException;
 import java.util.ArrayDeque;
@@ -96,6 +97,7 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
    * What rollouts and training steps are made with.
    *
    * @param learner empty for rollouts alone
+   * @param cluster empty if all runs in this process
    */
   record Means(
       RolloutConfig rollout,
@@ -104,10 +106,16 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
       AgentLoop agentLoop,
       EngineFactory engines,
       RewardScorer scorer,
-      Optional<LearnerFactory> learner) {}
+      Optional<LearnerFactory> learner,
+      Optional<TrainerCluster> cluster) {}
 
-  static Behavior<Command> create(Means means) {
-    return Behaviors.setup(context -> new TrainerActor(context, means));
+  /**
+   * The root of a run.
+   *
+   * @param node of a run that is the trainer of a cluster
+   */
+  static Behavior<Command> create(Means means, Optional<TrainerNode> node) {
+    return Behaviors.setup(context -> new TrainerActor(context, means, node));
   }
 
   private final ActorRef<EngineRouter.Command> router;
@@ -118,12 +126,14 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
   private int rollouts;
   private boolean loneOrderRuns;
 
-  private TrainerActor(ActorContext<Command> context, Means means) {
+  private TrainerActor(
+      ActorContext<Command> context, Means means, Optional<TrainerNode> node) {
     super(context);
     RolloutConfig rollout = means.rollout();
     router =
         context.spawn(
-            EngineRouter.create(means.engines(), EngineRouter.Rules.local(rollout)), "router");
+            EngineRouter.create(means.engines(), rules(means)), "router");
+    node.ifPresent(joined -> spawnFinder(joined, means));
     RewardConfig reward = means.reward();
     ActorRef<RewardPool.Command> rewards =
         context.spawn(
@@ -139,6 +149,27 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
             reward.onFailure(),
             router,
             rewards);
+  }
+
+  private static EngineRouter.Rules rules(Means means) {
+    return means
+        .cluster()
+        .map(cluster -> EngineRouter.Rules.of(means.rollout(), cluster.config()))
+        .orElseGet(() -> EngineRouter.Rules.local(means.rollout()));
+  }
+
+  private void spawnFinder(TrainerNode node, Means means) {
+    means
+        .cluster()
+        .ifPresent(
+            cluster -> {
+              var finder =
+                  getContext()
+                      .spawn(
+                          node.engines(router, cluster.model(), means.rollout().requestTimeout()),
+                          "cluster-engines");
+              getContext().watch(finder);
+            });
   }
 
   @Override

@@ -111,6 +111,7 @@ class ActorOverheadBenchmark {
             AgentLoops.byName(config.rollout().agentLoop()),
             _ -> new IdleEngine(drawn),
             (_, _) -> REWARD,
+            Optional.empty(),
             Optional.empty()),
         _ -> {},
         () -> {});

@@ -108,6 +108,7 @@ class RolloutBenchmark {
             AgentLoops.byName(config.rollout().agentLoop()),
             _ -> engine(config),
             scorer,
+            Optional.empty(),
             Optional.empty()),
         _ -> {},
         () -> {});

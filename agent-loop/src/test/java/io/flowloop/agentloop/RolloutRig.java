@@ -85,7 +85,8 @@ final class RolloutRig implements AutoCloseable {
         agentLoop,
         factory,
         scorer,
-        learnerFactory);
+        learnerFactory,
+        Optional.empty());
   }
 
   /** What {@link #run} draws, at a step. */

@@ -65,7 +65,8 @@ class TrainingBenchmark {
                   AgentLoops.byName(config.rollout().agentLoop()),
                   Engines.of(config.model(), config.rollout().maxRowsPerForward()),
                   scorer,
-                  Optional.of(Engines.learner(config, Optional.empty()))),
+                  Optional.of(Engines.learner(config, Optional.empty())),
+                  Optional.empty()),
               _ -> {},
               () -> {});
     }

@@ -170,14 +170,22 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
       int maxRowsPerForward,
       Duration requestTimeout) {
 
-    /**
-     * Rules for engines of this node, and of those that join it if it is the trainer of a cluster.
-     */
+    /** Rules for engines of this process alone. */
+    public static Rules local(RolloutConfig rollout) {
+      return of(rollout, rollout.engines(), 1, false);
+    }
+
+    /** Rules for the trainer of a cluster, which draws itself if that is its role. */
     public static Rules of(RolloutConfig rollout, ClusterConfig cluster) {
+      int own = cluster.isOnTrainer(ClusterRole.ENGINE) ? rollout.engines() : 0;
+      return of(rollout, own, cluster.minEngines(), true);
+    }
+
+    private static Rules of(RolloutConfig rollout, int own, int minEngines, boolean mayJoin) {
       return new Rules(
-          cluster.isOnTrainer(ClusterRole.ENGINE) ? rollout.engines() : 0,
-          cluster.enabled() ? cluster.minEngines() : 1,
-          cluster.enabled(),
+          own,
+          minEngines,
+          mayJoin,
           rollout.packGroups(),
           rollout.maxRowsPerForward(),
           rollout.requestTimeout());

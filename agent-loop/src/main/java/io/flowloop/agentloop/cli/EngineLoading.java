@@ -16,9 +16,17 @@ final class EngineLoading implements EngineFactory {
   private final CompletableFuture<Duration> loaded = new CompletableFuture<>();
   private final long begun = System.nanoTime();
 
+  /**
+   * Engines of a factory.
+   *
+   * @param engines how many are made here, 0 or more; those of other nodes are not waited for
+   */
   EngineLoading(EngineFactory factory, int engines) {
     this.factory = factory;
     this.missing = new AtomicInteger(engines);
+    if (engines == 0) {
+      loaded.complete(Duration.ZERO);
+    }
   }
 
   @Override

@@ -22,6 +22,9 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   static final int FAILED = 1;
   static final int BAD_INPUT = 2;
 
+  /** That of a wrong configuration in sysexits.h: to start again will not help. */
+  static final int INCOMPATIBLE = 78;
+
   private static final Logger LOG = LoggerFactory.getLogger(Failures.class);
 
   @Override

@@ -24,7 +24,8 @@ import picocli.CommandLine.Spec;
     exitCodeList = {
       "0:it worked",
       "1:it failed",
-      "2:what was given cannot be used; nothing was created"
+      "2:what was given cannot be used; nothing was created",
+      "78:another version of flowloop than the trainer's"
     })
 public final class Main implements Callable<Integer> {
 
@@ -52,6 +53,7 @@ public final class Main implements Callable<Integer> {
     return new CommandLine(new Main())
         .addSubcommand("train", new TrainCommand(terminal, stop))
         .addSubcommand("rollout", new RolloutCommand(terminal))
+        .addSubcommand("node", new NodeCommand(terminal, stop))
         .addSubcommand("bench", new BenchCommand(terminal, stop))
         .addSubcommand("pretrain", new PretrainCommand(terminal, stop))
         .addSubcommand("certs", new CertsCommand(terminal))

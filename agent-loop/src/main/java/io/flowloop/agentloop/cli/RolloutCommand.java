@@ -8,6 +8,7 @@ import io.flowloop.agentloop.PromptDataset;
 import io.flowloop.agentloop.RolloutSummary;
 import io.flowloop.agentloop.track.ContactSheet;
 import io.flowloop.agentloop.track.OutputFolder;
+import io.flowloop.config.ClusterRole;
 import io.flowloop.config.DataConfig;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.Purpose;
@@ -99,7 +100,7 @@ final class RolloutCommand implements Callable<Integer> {
     EngineLoading loading =
         new EngineLoading(
             Engines.of(config.model(), config.rollout().maxRowsPerForward()),
-            config.rollout().engines());
+            config.cluster().isOnTrainer(ClusterRole.ENGINE) ? config.rollout().engines() : 0);
     try (FlowLoop loop = FlowLoop.builder(config).engines(loading).build()) {
       Duration loaded = loading.await();
       policy.ifPresent(loop::setPolicy);

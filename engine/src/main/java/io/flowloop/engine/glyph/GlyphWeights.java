@@ -2,7 +2,9 @@ package io.flowloop.engine.glyph;
 
 import io.flowloop.config.ModelConfig;
 import io.flowloop.engine.EngineException;
+import io.flowloop.engine.HostTensor;
 import io.flowloop.engine.Noise;
+import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.SafetensorsDtype;
 import io.flowloop.engine.SafetensorsFile;
 import io.flowloop.engine.SafetensorsWriter;
@@ -141,6 +143,17 @@ public record GlyphWeights(GlyphConfig config, Map<String, float[]> tensors) {
               tensors.put(name, file.floats(name));
             });
     return new GlyphWeights(config, tensors);
+  }
+
+  /** {@link PolicyWeights#checksum} of all tensors. */
+  public long checksum() {
+    Map<String, HostTensor> shaped = new LinkedHashMap<>();
+    layout(config)
+        .forEach(
+            (name, shape) ->
+                shaped.put(
+                    name, new HostTensor(shape, Objects.requireNonNull(tensors.get(name), name))));
+    return PolicyWeights.checksum(shaped);
   }
 
   /**

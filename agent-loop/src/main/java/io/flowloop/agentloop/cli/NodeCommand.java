@@ -1,0 +1,139 @@
+package io.flowloop.agentloop.cli;
+
+import io.flowloop.agentloop.Engines;
+import io.flowloop.config.ClusterConfig;
+import io.flowloop.config.FlowLoopConfig;
+import io.flowloop.config.Purpose;
+import io.flowloop.config.ResolvedConfig;
+import io.flowloop.config.RolloutConfig;
+import io.flowloop.rollout.ClusterNode;
+import io.flowloop.rollout.NodeCertificateException;
+import io.flowloop.rollout.RolloutException;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletionException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** The verb {@code node}: a node that draws for the trainer of its cluster, run after run. */
+@Command(
+    name = "node",
+    description = {
+      "Joins the trainer at cluster.seedNodes and draws for it. When a run has ended it waits for the"
+          + " next one; a signal ends it, and what it draws then is drawn by others. model and"
+          + " rollout.maxRowsPerForward must be the trainer's; other settings of a run come from"
+          + " there."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  flowloop node cluster.seedNodes=[trainer-1:7355] cluster.host=gpu-1"
+          + " cluster.certificates=certs/gpu-1",
+      "  flowloop node --roles engine rollout.engines=8 --config cluster.conf"
+    })
+final class NodeCommand implements Callable<Integer> {
+
+  private final Terminal terminal;
+  private final StopSignal stop;
+
+  @Mixin private SettingsOptions settings = new SettingsOptions();
+
+  @Option(
+      names = "--roles",
+      paramLabel = "ROLE,...",
+      description = "what the node does: engine, reward or both; cluster.roles by another name")
+  private Optional<String> roles = Optional.empty();
+
+  NodeCommand(Terminal terminal, StopSignal stop) {
+    this.terminal = terminal;
+    this.stop = stop;
+  }
+
+  @Override
+  public Integer call() {
+    ResolvedConfig resolved =
+        settings.resolve(
+            Purpose.NODE, roles.map("cluster.roles=[%s]"::formatted).stream().toList());
+    if (settings.printConfig()) {
+      terminal.print(resolved.render());
+      return 0;
+    }
+    FlowLoopConfig config = resolved.config();
+    ClusterNode.Work work = work(config);
+    if (settings.dryRun()) {
+      terminal.print(plan(config, work));
+      return 0;
+    }
+    stop.listen();
+    return run(config.cluster(), work);
+  }
+
+  private static ClusterNode.Work work(FlowLoopConfig config) {
+    RolloutConfig rollout = config.rollout();
+    return new ClusterNode.Work(
+        Engines.of(config.model(), rollout.maxRowsPerForward()),
+        rollout.engines(),
+        Engines.identity(config.model(), rollout.maxRowsPerForward()),
+        Engines.canary(config.model()),
+        rollout.requestTimeout());
+  }
+
+  private static String plan(FlowLoopConfig config, ClusterNode.Work work) {
+    ClusterConfig cluster = config.cluster();
+    return """
+        node        %s, ports %d and %d, bound to %s
+        joins       %s
+        roles       %s
+        engines     %d: %s
+        """
+        .formatted(
+            cluster.host(),
+            cluster.port(),
+            cluster.dataPort(),
+            cluster.boundHost(),
+            String.join(", ", cluster.seedNodes()),
+            cluster.roles().orElse(ClusterConfig.NODE_ROLES),
+            work.engineCount(),
+            work.model());
+  }
+
+  /** One node after the other, each from the start of a run or before to its end. */
+  private int run(ClusterConfig cluster, ClusterNode.Work work) {
+    terminal.out().println("waiting for the trainer at " + String.join(", ", cluster.seedNodes()));
+    while (!stop.requested()) {
+      switch (runOnce(cluster, work)) {
+        case CLOSED -> {
+          return 0;
+        }
+        case LEFT -> terminal.out().println("the run has ended; waiting for the next one");
+        case INCOMPATIBLE -> {
+          terminal
+              .err()
+              .println(
+                  "node: the trainer at %s speaks another language (expected: the same flowloop on"
+                          .formatted(String.join(", ", cluster.seedNodes()))
+                      + " every node); install its version here");
+          return Failures.INCOMPATIBLE;
+        }
+      }
+    }
+    return 0;
+  }
+
+  private ClusterNode.End runOnce(ClusterConfig cluster, ClusterNode.Work work) {
+    try (ClusterNode node = start(cluster, work)) {
+      stop.onRequest(node::close);
+      return node.ended().toCompletableFuture().join();
+    } catch (CompletionException e) {
+      throw e.getCause() instanceof RolloutException known ? known : e;
+    }
+  }
+
+  private static ClusterNode start(ClusterConfig cluster, ClusterNode.Work work) {
+    try {
+      return ClusterNode.start(cluster, work);
+    } catch (NodeCertificateException e) {
+      throw new BadInputException(String.valueOf(e.getMessage()), e);
+    }
+  }
+}

@@ -18,9 +18,11 @@ import io.flowloop.engine.glyph.GlyphTokenizer;
 import io.flowloop.engine.glyph.GlyphWeights;
 import io.flowloop.rollout.EngineFactory;
 import io.flowloop.rollout.LearnerFactory;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /** From the model that a configuration names to engines that draw with it. */
 public final class Engines {
@@ -117,6 +119,14 @@ public final class Engines {
       case Device.Cpu cpu -> cpu;
       case Device.Gpu gpu -> gpu;
     };
+  }
+
+  /** The devices that the engines of a process run on; loads libtorch. */
+  public static List<Device> devices(FlowLoopConfig config) {
+    return IntStream.range(0, config.rollout().engines())
+        .mapToObj(index -> device(config.model(), index))
+        .distinct()
+        .toList();
   }
 
   private static ModelConfig on(Device device, ModelConfig model) {

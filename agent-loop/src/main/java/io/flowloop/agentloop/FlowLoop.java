@@ -83,7 +83,7 @@ public final class FlowLoop implements AutoCloseable {
     this.promptCheck = parts.promptCheck(config).andThen(rewards::checkPrompt);
     this.runner = RolloutRunner.start(parts.means(config, rewards), promptCheck, rewards::close);
     runner.beforeEnd(this::stop);
-    runner.serve(config.http());
+    runner.serve(config.http(), parts.devices(config));
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.flowloop.agentloop;
 
+import io.flowloop.config.Device;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.KnownNames;
 import io.flowloop.config.RewardConfig;
@@ -11,6 +12,7 @@ import io.flowloop.reward.RewardFunctions;
 import io.flowloop.rollout.EngineFactory;
 import io.flowloop.rollout.LearnerFactory;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -97,6 +99,11 @@ final class OwnParts {
         rewards::score,
         Optional.of(learner.orElseGet(() -> Engines.learner(settings, policy))),
         cluster(settings));
+  }
+
+  /** What the engines of this process run on, if that is known. */
+  List<Device> devices(FlowLoopConfig settings) {
+    return engines.isPresent() ? List.of() : Engines.devices(settings);
   }
 
   private static Optional<TrainerCluster> cluster(FlowLoopConfig settings) {

@@ -1,6 +1,9 @@
 package io.flowloop.agentloop;
 
+import io.flowloop.agentloop.http.LoopMeters;
+import io.flowloop.agentloop.http.LoopStats;
 import io.flowloop.agentloop.http.NodeHttp;
+import io.flowloop.config.Device;
 import io.flowloop.config.HttpConfig;
 import io.flowloop.config.RewardConfig;
 import io.flowloop.config.RolloutConfig;
@@ -12,6 +15,7 @@ import io.flowloop.rollout.ActorSettings;
 import io.flowloop.rollout.EngineFactory;
 import io.flowloop.rollout.EngineRouter;
 import io.flowloop.rollout.PolicySnapshot;
+import io.flowloop.rollout.RewardPool;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.RolloutException;
 import io.flowloop.rollout.TrainerNode;
@@ -131,14 +135,15 @@ final class RolloutRunner implements AutoCloseable {
   /**
    * Tells of health and metrics over HTTP until the end, if there is a port for it.
    *
+   * @param devices that engines of this process run on
    * @throws RolloutException if the port cannot be listened on; the runner is closed then
    */
-  void serve(HttpConfig http) {
+  void serve(HttpConfig http, List<Device> devices) {
     if (http.port().isEmpty()) {
       return;
     }
     try {
-      var _ = NodeHttp.start(system, http, this::stats);
+      var _ = NodeHttp.start(system, http, new LoopMeters(this::loopStats), devices);
     } catch (RolloutException e) {
       close();
       throw e;
@@ -255,6 +260,13 @@ final class RolloutRunner implements AutoCloseable {
   /** The state of the engines' leases. */
   CompletionStage<EngineRouter.Stats> stats() {
     return AskPattern.ask(system, TrainerActor.GetStats::new, longestForward, system.scheduler());
+  }
+
+  private CompletionStage<LoopStats> loopStats() {
+    CompletionStage<RewardPool.Stats> rewards =
+        AskPattern.ask(
+            system, TrainerActor.GetRewardStats::new, longestForward, system.scheduler());
+    return stats().thenCombine(rewards, LoopStats::new);
   }
 
   /**

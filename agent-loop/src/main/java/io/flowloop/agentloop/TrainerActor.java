@@ -89,6 +89,9 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
   /** Tell the state of the engines' leases. */
   record GetStats(ActorRef<EngineRouter.Stats> replyTo) implements Command {}
 
+  /** Tell what is being scored. */
+  record GetRewardStats(ActorRef<RewardPool.Stats> replyTo) implements Command {}
+
   private record RolloutEnded() implements Command {}
 
   private record LoneOrderEnded() implements Command {}
@@ -180,6 +183,8 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
       case LoneOrderEnded() -> loneOrderRuns = false;
       case GetStats(ActorRef<EngineRouter.Stats> replyTo) ->
           router.tell(new EngineRouter.GetStats(replyTo));
+      case GetRewardStats(ActorRef<RewardPool.Stats> replyTo) ->
+          rolloutMeans.rewards().tell(new RewardPool.GetStats(replyTo));
     }
     beginWhatMay();
     return this;

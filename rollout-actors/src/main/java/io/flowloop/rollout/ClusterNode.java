@@ -49,6 +49,7 @@ public final class ClusterNode implements AutoCloseable {
 
   private final ActorSystem<NodeActor.Command> system;
   private final NodeHealth health;
+  private final SideChannel data;
   private final CompletableFuture<End> end;
 
   private ClusterNode(
@@ -58,6 +59,7 @@ public final class ClusterNode implements AutoCloseable {
       CompletableFuture<Throwable> failure) {
     this.system = system;
     this.health = health;
+    this.data = data;
     this.end =
         system
             .getWhenTerminated()
@@ -138,6 +140,11 @@ public final class ClusterNode implements AutoCloseable {
 
   public NodeHealth health() {
     return health;
+  }
+
+  /** Bytes of samples that the trainer has not pulled yet. */
+  public long bytesHeld() {
+    return data.bytesHeld();
   }
 
   /**

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import org.apache.pekko.actor.CoordinatedShutdown;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 
@@ -248,7 +249,9 @@ final class EngineFleet {
     if (engine.isGone()) {
       return;
     }
-    context.getLog().error("{}; it gets no more requests", cause.getMessage());
+    if (CoordinatedShutdown.get(context.getSystem()).getShutdownReason().isEmpty()) {
+      context.getLog().warn("{}; it gets no more requests", cause.getMessage());
+    }
     boolean neverStarted = engine.isStarting();
     engine.become(EngineSlot.State.GONE);
     engine.waitNoMore();

@@ -131,6 +131,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
    * @param waiting requests without a lease
    * @param oldestWaiting time since the oldest of these came; zero if there is none
    * @param ready engines that take requests
+   * @param policyVersion of the weights synced last; 0 before
    * @param leases of each engine
    * @param samplesOutstanding of each engine
    * @param policyVersions of each engine, as it has told
@@ -144,6 +145,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
       int waiting,
       Duration oldestWaiting,
       int ready,
+      long policyVersion,
       List<Integer> leases,
       List<Integer> samplesOutstanding,
       List<Long> policyVersions,
@@ -337,6 +339,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
         table.waiting(),
         table.oldestWaiting(clock.now()),
         fleet.ready(),
+        fleet.policyVersion(),
         engines.stream().map(EngineSlot::leases).toList(),
         engines.stream().map(EngineSlot::samplesOutstanding).toList(),
         engines.stream().map(EngineSlot::policyVersion).toList(),

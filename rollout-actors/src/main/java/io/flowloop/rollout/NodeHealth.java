@@ -47,8 +47,13 @@ public final class NodeHealth {
     return loaded.size() == engines;
   }
 
+  /** Engines that have drawn a first sample. */
+  public int canaries() {
+    return drawn.size();
+  }
+
   /** Whether every engine has drawn a first sample. */
   public boolean canaryForward() {
-    return drawn.size() == engines;
+    return canaries() == engines;
   }
 }

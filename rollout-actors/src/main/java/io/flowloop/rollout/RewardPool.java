@@ -50,7 +50,7 @@ public final class RewardPool extends AbstractMatchingBehavior<RewardPool.Comman
   public record Score(List<Image> images, ActorRef<Answers> replyTo) implements Command {}
 
   /** Tell how much is waiting. */
-  record GetStats(ActorRef<Stats> replyTo) implements Command {}
+  public record GetStats(ActorRef<Stats> replyTo) implements Command {}
 
   /** A new reward actor waits for its first portion. */
   record Ready(Worker worker) implements Command {}
@@ -76,8 +76,9 @@ public final class RewardPool extends AbstractMatchingBehavior<RewardPool.Comman
    *
    * @param waiting portions without a thread
    * @param busy portions being scored
+   * @param failures images that could not be scored, since the start; a second try counts again
    */
-  record Stats(int waiting, int busy) {}
+  public record Stats(int waiting, int busy, long failures) {}
 
   /** A reward actor and its thread. */
   record Worker(ActorRef<RewardPortion> actor, Thread thread) {}
@@ -110,6 +111,7 @@ public final class RewardPool extends AbstractMatchingBehavior<RewardPool.Comman
   private final Queue<Worker> idle = new ArrayDeque<>();
   private final Map<Worker, RewardPortion> busy = new HashMap<>();
   private final AtomicBoolean stopping = new AtomicBoolean();
+  private long failures;
 
   private RewardPool(
       ActorContext<Command> context,
@@ -141,7 +143,7 @@ public final class RewardPool extends AbstractMatchingBehavior<RewardPool.Comman
     switch (command) {
       case Score order -> onScore(order);
       case GetStats(ActorRef<Stats> replyTo) ->
-          replyTo.tell(new Stats(waiting.size(), busy.size()));
+          replyTo.tell(new Stats(waiting.size(), busy.size(), failures));
       case Ready(Worker worker) -> idle.add(worker);
       case Done(Worker worker) -> onDone(worker);
       case Overdue(Worker worker) -> onOverdue(worker);
@@ -165,7 +167,7 @@ public final class RewardPool extends AbstractMatchingBehavior<RewardPool.Comman
     portion.ifPresent(
         inTime -> {
           timers.cancel(worker);
-          inTime.order().replyTo().tell(new Answers(inTime.answers()));
+          answer(inTime);
           idle.add(worker);
         });
   }
@@ -186,11 +188,16 @@ public final class RewardPool extends AbstractMatchingBehavior<RewardPool.Comman
     worker.thread().interrupt();
     getContext().stop(worker.actor());
     spawnWorker();
-    ActorRef<Answers> asker = late.order().replyTo();
-    asker.tell(new Answers(late.answers()));
+    answer(late);
     if (!behind.isEmpty()) {
-      waiting.addFirst(new Score(behind, asker));
+      waiting.addFirst(new Score(behind, late.order().replyTo()));
     }
+  }
+
+  private void answer(RewardPortion portion) {
+    List<Answer> answers = portion.answers();
+    failures += answers.stream().filter(Failed.class::isInstance).count();
+    portion.order().replyTo().tell(new Answers(answers));
   }
 
   /** For the image that is being scored now. */

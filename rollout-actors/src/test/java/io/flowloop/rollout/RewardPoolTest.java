@@ -210,7 +210,7 @@ class RewardPoolTest {
     mayEnd.get(0).countDown();
     ToyEngines.await(begun.get(1));
     timePasses(most);
-    awaitStats(pool, new RewardPool.Stats(0, 1));
+    awaitStats(pool, new RewardPool.Stats(0, 1, 0));
     mayEnd.get(1).countDown();
 
     assertThat(answers(2))
@@ -231,9 +231,9 @@ class RewardPoolTest {
     score(pool, 0);
     TestProbe<RewardPool.Answers> leaving = KIT.createTestProbe();
     pool.tell(new RewardPool.Score(List.of(image(1)), leaving.ref()));
-    awaitStats(pool, new RewardPool.Stats(1, 1));
+    awaitStats(pool, new RewardPool.Stats(1, 1, 0));
     leaving.stop();
-    awaitStats(pool, new RewardPool.Stats(0, 1));
+    awaitStats(pool, new RewardPool.Stats(0, 1, 0));
     score(pool, 2);
     gate.countDown();
 
@@ -259,10 +259,10 @@ class RewardPoolTest {
     pool.tell(new RewardPool.Score(List.of(image(0), image(1)), leaving.ref()));
     pool.tell(new RewardPool.Score(List.of(image(2)), leaving.ref()));
     ToyEngines.await(begun);
-    awaitStats(pool, new RewardPool.Stats(1, 1));
+    awaitStats(pool, new RewardPool.Stats(1, 1, 0));
     leaving.stop();
     // Only a pool that has heard of it has nothing waiting.
-    awaitStats(pool, new RewardPool.Stats(0, 1));
+    awaitStats(pool, new RewardPool.Stats(0, 1, 0));
     gate.countDown();
     score(pool, 3);
 

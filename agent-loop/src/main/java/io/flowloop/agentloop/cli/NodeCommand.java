@@ -1,6 +1,8 @@
 package io.flowloop.agentloop.cli;
 
 import io.flowloop.agentloop.Engines;
+import io.flowloop.agentloop.http.NodeHttp;
+import io.flowloop.agentloop.http.NodeMeters;
 import io.flowloop.config.ClusterConfig;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.Purpose;
@@ -65,7 +67,7 @@ final class NodeCommand implements Callable<Integer> {
       return 0;
     }
     stop.listen();
-    return run(config.cluster(), work);
+    return run(config, work);
   }
 
   private static ClusterNode.Work work(FlowLoopConfig config) {
@@ -98,10 +100,11 @@ final class NodeCommand implements Callable<Integer> {
   }
 
   /** One node after the other, each from the start of a run or before to its end. */
-  private int run(ClusterConfig cluster, ClusterNode.Work work) {
+  private int run(FlowLoopConfig config, ClusterNode.Work work) {
+    ClusterConfig cluster = config.cluster();
     terminal.out().println("waiting for the trainer at " + String.join(", ", cluster.seedNodes()));
     while (!stop.requested()) {
-      switch (runOnce(cluster, work)) {
+      switch (runOnce(config, work)) {
         case CLOSED -> {
           return 0;
         }
@@ -120,9 +123,14 @@ final class NodeCommand implements Callable<Integer> {
     return 0;
   }
 
-  private ClusterNode.End runOnce(ClusterConfig cluster, ClusterNode.Work work) {
-    try (ClusterNode node = start(cluster, work)) {
+  private ClusterNode.End runOnce(FlowLoopConfig config, ClusterNode.Work work) {
+    try (ClusterNode node = start(config.cluster(), work)) {
       stop.onRequest(node::close);
+      if (config.http().port().isPresent()) {
+        var _ =
+            NodeHttp.start(
+                node.system(), config.http(), new NodeMeters(node), Engines.devices(config));
+      }
       return node.ended().toCompletableFuture().join();
     } catch (CompletionException e) {
       throw e.getCause() instanceof RolloutException known ? known : e;

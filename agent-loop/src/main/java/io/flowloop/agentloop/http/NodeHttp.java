@@ -1,7 +1,7 @@
 package io.flowloop.agentloop.http;
 
+import io.flowloop.config.Device;
 import io.flowloop.config.HttpConfig;
-import io.flowloop.rollout.EngineRouter;
 import io.flowloop.rollout.RolloutException;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
@@ -14,12 +14,13 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.apache.pekko.Done;
 import org.apache.pekko.actor.CoordinatedShutdown;
 import org.apache.pekko.actor.typed.ActorSystem;
@@ -35,7 +36,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The HTTP server of a loop, for those who watch it: {@code /alive}, {@code /ready}, and {@code
+ * The HTTP server of a node, for those who watch it: {@code /alive}, {@code /ready}, and {@code
  * /metrics} in Prometheus' text format. It has no TLS and asks for nobody's name, so it belongs on
  * loopback or a private network. It ends with the actor system, and says that it is not ready
  * before.
@@ -44,42 +45,38 @@ public final class NodeHttp extends AllDirectives {
 
   private static final Logger LOG = LoggerFactory.getLogger(NodeHttp.class);
 
-  /** Longest wait for the router's figures; after it a scrape shows the last ones. */
-  private static final Duration PATIENCE = Duration.ofSeconds(1);
-
   private static final Duration GRACE = Duration.ofSeconds(1);
 
-  private final Supplier<CompletionStage<EngineRouter.Stats>> stats;
+  private final Watched watched;
   private final PrometheusMeterRegistry registry =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final JvmGcMetrics collections = new JvmGcMetrics();
-  private final LoopMeters meters = new LoopMeters(registry);
   private volatile boolean stopping;
 
-  private NodeHttp(Supplier<CompletionStage<EngineRouter.Stats>> stats) {
-    this.stats = stats;
+  private NodeHttp(ActorSystem<?> system, Watched watched, List<Device> devices) {
+    this.watched = watched;
+    watched.bindTo(registry);
     List<MeterBinder> process =
         List.of(
             collections,
             new JvmMemoryMetrics(),
             new JvmThreadMetrics(),
             new ProcessorMetrics(),
-            new FileDescriptorMetrics());
+            new FileDescriptorMetrics(),
+            new MachineMeters(system, devices));
     process.forEach(binder -> binder.bindTo(registry));
   }
 
   /**
    * Starts a server, and waits until it listens.
    *
-   * @param stats asks for the router's figures
+   * @param devices that the node's engines run on, as they are
    * @return where it listens
    * @throws RolloutException if it cannot listen there
    */
   public static InetSocketAddress start(
-      ActorSystem<?> system,
-      HttpConfig config,
-      Supplier<CompletionStage<EngineRouter.Stats>> stats) {
-    NodeHttp http = new NodeHttp(stats);
+      ActorSystem<?> system, HttpConfig config, Watched watched, List<Device> devices) {
+    NodeHttp http = new NodeHttp(system, watched, devices);
     var _ =
         system.systemActorOf(LostMessages.create(http.registry), "lost-messages", Props.empty());
     ServerBinding binding = http.listen(system, config);
@@ -116,28 +113,21 @@ public final class NodeHttp extends AllDirectives {
         () ->
             concat(
                 path("alive", () -> complete("alive\n")),
-                path("ready", () -> onSuccess(this::refreshed, _ -> complete(readiness()))),
-                path("metrics", () -> onSuccess(this::refreshed, _ -> complete(scrape())))));
-  }
-
-  /** Completed, whatever became of it: those who watch must see something when nothing answers. */
-  private CompletionStage<Done> refreshed() {
-    return stats
-        .get()
-        .toCompletableFuture()
-        .orTimeout(PATIENCE.toMillis(), TimeUnit.MILLISECONDS)
-        .thenAccept(meters::update)
-        .handle((_, _) -> Done.getInstance());
+                path("ready", () -> onSuccess(watched::refresh, _ -> complete(readiness()))),
+                path("metrics", () -> onSuccess(watched::refresh, _ -> complete(scrape())))));
   }
 
   private HttpResponse readiness() {
-    boolean engines = meters.latest().ready() > 0;
-    boolean ready = engines && !stopping;
+    SequencedMap<String, Boolean> conditions = new LinkedHashMap<>();
+    conditions.put("running", !stopping);
+    conditions.putAll(watched.conditions());
+    boolean ready = !conditions.containsValue(false);
     String body =
-        """
-        {"ready": %b, "conditions": {"running": %b, "enginesReady": %b}}
-        """
-            .formatted(ready, !stopping, engines);
+        conditions.entrySet().stream()
+            .map(condition -> "\"%s\": %b".formatted(condition.getKey(), condition.getValue()))
+            .collect(
+                Collectors.joining(
+                    ", ", "{\"ready\": %b, \"conditions\": {".formatted(ready), "}}\n"));
     return HttpResponse.create()
         .withStatus(ready ? StatusCodes.OK : StatusCodes.SERVICE_UNAVAILABLE)
         .withEntity(ContentTypes.APPLICATION_JSON, body.getBytes(StandardCharsets.UTF_8));

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flowloop.config.HttpConfig;
 import io.flowloop.rollout.EngineRouter;
+import io.flowloop.rollout.RewardPool;
 import io.flowloop.rollout.RolloutException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -36,6 +37,7 @@ class NodeHttpTest {
           3,
           Duration.ofMillis(1500),
           2,
+          7,
           List.of(2, 1),
           List.of(32, 16),
           List.of(7L, 6L),
@@ -65,12 +67,20 @@ class NodeHttpTest {
         .containsEntry("flowloop_leases{engine=\"1\"}", 1.0)
         .containsEntry("flowloop_samples_outstanding{engine=\"0\"}", 32.0)
         .containsEntry("flowloop_policy_version{engine=\"1\"}", 6.0)
+        .containsEntry("flowloop_policy_lag{engine=\"0\"}", 0.0)
+        .containsEntry("flowloop_policy_lag{engine=\"1\"}", 1.0)
+        .containsEntry("flowloop_rewards_waiting", 8.0)
+        .containsEntry("flowloop_rewards_busy", 2.0)
+        .containsEntry("flowloop_rewards_failed_total", 9.0)
         .containsEntry("flowloop_requests_retried_total", 4.0)
         .containsEntry("flowloop_results_late_total", 5.0)
         .containsEntry("flowloop_oom_splits_total", 6.0)
         .containsEntry("flowloop_forwards_total{rows=\"16\"}", 20.0)
         .containsEntry("flowloop_forwards_total{rows=\"8\"}", 10.0)
-        .containsKeys("jvm_threads_live_threads", "process_files_open_files");
+        .containsKeys(
+            "jvm_threads_live_threads",
+            "process_files_open_files",
+            "flowloop_process_resident_bytes");
   }
 
   @Test
@@ -108,6 +118,17 @@ class NodeHttpTest {
     assertThat(get(ready, "/ready").body())
         .isEqualTo(
             "{\"ready\": true, \"conditions\": {\"running\": true, \"enginesReady\": true}}\n");
+  }
+
+  @Test
+  void ready_loopThatDoesNotAnswerAnyMore_is503() throws Exception {
+    CompletableFuture<EngineRouter.Stats> silence = new CompletableFuture<>();
+    List<CompletionStage<EngineRouter.Stats>> answers =
+        new java.util.ArrayList<>(List.of(CompletableFuture.completedFuture(BUSY), silence));
+    InetSocketAddress address = start(answers::removeFirst);
+
+    assertThat(get(address, "/ready").statusCode()).isEqualTo(200);
+    assertThat(get(address, "/ready").statusCode()).isEqualTo(503);
   }
 
   @Test
@@ -150,14 +171,23 @@ class NodeHttpTest {
   private void listen(HttpConfig config) {
     ActorTestKit other = ActorTestKit.create();
     try {
-      var _ = NodeHttp.start(other.system(), config, CompletableFuture::new);
+      var _ =
+          NodeHttp.start(
+              other.system(), config, new LoopMeters(CompletableFuture::new), List.of());
     } finally {
       other.shutdownTestKit();
     }
   }
 
   private InetSocketAddress start(Supplier<CompletionStage<EngineRouter.Stats>> stats) {
-    return NodeHttp.start(kit.system(), ANY_PORT, stats);
+    Watched loop =
+        new LoopMeters(
+            () ->
+                stats
+                    .get()
+                    .thenApply(
+                        engines -> new LoopStats(engines, new RewardPool.Stats(8, 2, 9))));
+    return NodeHttp.start(kit.system(), ANY_PORT, loop, List.of());
   }
 
   private Map<String, Double> quietScrape(InetSocketAddress address) {

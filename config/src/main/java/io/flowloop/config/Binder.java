@@ -22,10 +22,10 @@ final class Binder {
 
   private final Schema.Section schema;
   private final Layers layers;
-  private final List<Problem> problems;
+  private final Problems problems;
   private final Map<String, Setting> settings = new LinkedHashMap<>();
 
-  Binder(Schema.Section schema, Layers layers, List<Problem> problems) {
+  Binder(Schema.Section schema, Layers layers, Problems problems) {
     this.schema = schema;
     this.layers = layers;
     this.problems = problems;

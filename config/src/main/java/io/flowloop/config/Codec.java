@@ -133,9 +133,9 @@ record Codec<T>(String expected, Function<ConfigValue, T> read, Function<T, Stri
         optional -> unwrap.apply(optional).map(write).orElse("null"));
   }
 
-  /** A number written in decimal digits: neither NaN nor Java's 1d and 0x1p3. */
+  /** A number written in decimal digits: neither NaN nor Java's 1d and 0x1p3. 0 has no sign. */
   private static double readDouble(String text) {
-    double value = new BigDecimal(text).doubleValue();
+    double value = new BigDecimal(text).doubleValue() + 0.0;
     if (Double.isInfinite(value)) {
       throw new NumberFormatException(text);
     }
@@ -197,6 +197,6 @@ record Codec<T>(String expected, Function<ConfigValue, T> read, Function<T, Stri
   }
 
   private static String quote(Object text) {
-    return Hocon.render(ConfigValueFactory.fromAnyRef(text.toString()));
+    return Printable.of(Hocon.render(ConfigValueFactory.fromAnyRef(text.toString())));
   }
 }

@@ -18,22 +18,26 @@ final class CommandLine {
   static final String ORIGIN = "command line";
 
   private static final ConfigParseOptions OPTIONS =
-      ConfigParseOptions.defaults().setOriginDescription(ORIGIN);
+      ConfigParseOptions.defaults().setOriginDescription(ORIGIN).setIncluder(Includes.NONE);
 
   /** A list, an object, a quoted text, a substitution or null. */
   private static final Pattern HOCON =
       Pattern.compile("[\\[{\"].*|.*\\$\\{.*|null", Pattern.DOTALL);
 
+  /** Characters. HOCON takes minutes to make sections of thousands of names. */
+  private static final int LONGEST_KEY = 200;
+
   private CommandLine() {}
 
-  static ConfigObject parse(List<String> assignments, List<Problem> problems) {
+  static ConfigObject parse(List<String> assignments, Problems problems) {
     ConfigObject settings = ConfigFactory.empty(ORIGIN).root();
     for (String assignment : assignments) {
       try {
         settings = parse(assignment).withFallback(settings);
       } catch (ConfigException.BadPath e) {
         String message = "expected: key=value, such as rollout.n=8";
-        problems.add(new Problem(assignment, Optional.empty(), ORIGIN, message));
+        String shown = assignment.isBlank() ? "\"" + assignment + "\"" : assignment;
+        problems.add(new Problem(shown, Optional.empty(), ORIGIN, message));
       }
     }
     return settings;
@@ -42,12 +46,13 @@ final class CommandLine {
   /** The key is what stands before the first {@code =}. */
   private static ConfigObject parse(String assignment) {
     int equals = assignment.indexOf('=');
-    if (equals < 0) {
-      throw new ConfigException.BadPath(assignment, "no =");
+    if (equals < 0 || equals > LONGEST_KEY) {
+      throw new ConfigException.BadPath(assignment, "no key");
     }
     String key = assignment.substring(0, equals).strip();
     ConfigValue value = value(assignment.substring(equals + 1).strip());
-    return ConfigFactory.parseMap(Map.of(key, value), ORIGIN).root();
+    // A map takes no substitution, and nothing else gives the sections on the way this origin.
+    return ConfigFactory.parseMap(Map.of(key, ""), ORIGIN).withValue(key, value).root();
   }
 
   /**
@@ -61,7 +66,7 @@ final class CommandLine {
           .filter(value -> parsed.size() == 1)
           .filter(value -> HOCON.matcher(text).matches() || Hocon.text(value).equals(text))
           .orElseGet(() -> plain(text));
-    } catch (ConfigException e) {
+    } catch (ConfigException | StackOverflowError e) {
       return plain(text);
     }
   }

@@ -32,8 +32,9 @@ public final class ConfigException extends RuntimeException {
 
   private static String heading(List<Problem> problems) {
     Set<String> sources = problems.stream().map(Problem::source).collect(Collectors.toSet());
-    String where = sources.size() > 1 ? "the configuration" : sources.iterator().next();
+    String where = sources.size() > 1 ? Problem.ANYWHERE : sources.iterator().next();
     return problems.size()
+        + (problems.size() == Problems.MOST ? " or more" : "")
         + (problems.size() == 1 ? " problem" : " problems")
         + (where.equals(CommandLine.ORIGIN) ? " on the " : " in ")
         + where;

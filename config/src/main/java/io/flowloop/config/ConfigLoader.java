@@ -1,8 +1,6 @@
 package io.flowloop.config;
 
-import com.typesafe.config.ConfigException.UnresolvedSubstitution;
 import com.typesafe.config.ConfigObject;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -32,16 +30,19 @@ public final class ConfigLoader {
    * @throws ConfigException with all problems, if there is one
    */
   public static ResolvedConfig load(ConfigSources sources, KnownNames names, Purpose purpose) {
-    List<Problem> problems = new ArrayList<>();
+    Problems problems = new Problems();
     try {
       ResolvedConfig resolved = load(sources, names, purpose, problems);
-      if (problems.isEmpty()) {
-        return resolved;
-      }
-    } catch (UnresolvedSubstitution circle) {
-      problems.add(SourceReader.unreadable("substitution", Optional.empty(), circle));
+      problems.throwIfAny();
+      return resolved;
+    } catch (com.typesafe.config.ConfigException e) {
+      problems.add(SourceReader.unreadable("substitution", Optional.empty(), e));
+    } catch (StackOverflowError e) {
+      // HOCON's reader and all that walks its values go down with the nesting, however deep it is.
+      problems.add(
+          new Problem("nesting", Optional.empty(), Problem.ANYWHERE, SourceReader.TOO_DEEP));
     }
-    throw new ConfigException(problems);
+    throw problems.exception();
   }
 
   /**
@@ -50,18 +51,16 @@ public final class ConfigLoader {
    * @throws ConfigException with all problems, if there is one
    */
   public static void check(FlowLoopConfig config, KnownNames names, Purpose purpose) {
-    List<Problem> problems = new ArrayList<>();
+    Problems problems = new Problems();
     Map<String, Setting> settings =
         ResolvedConfig.of(config).settings().stream()
             .collect(Collectors.toMap(Setting::key, setting -> setting));
     check(config, names, purpose, new Findings(settings, _ -> ResolvedConfig.PROGRAM, problems));
-    if (!problems.isEmpty()) {
-      throw new ConfigException(problems);
-    }
+    problems.throwIfAny();
   }
 
   private static ResolvedConfig load(
-      ConfigSources sources, KnownNames names, Purpose purpose, List<Problem> problems) {
+      ConfigSources sources, KnownNames names, Purpose purpose, Problems problems) {
     List<ConfigObject> files = new SourceReader(problems).read(sources);
     boolean complete = problems.isEmpty();
     ConfigObject commandLine = CommandLine.parse(sources.assignments(), problems);

@@ -9,7 +9,8 @@ import java.util.Optional;
  *
  * @param preset name of a set of values: the classpath resource {@code presets/<name>.conf}, where
  *     an {@code include "other.conf"} finds another preset
- * @param file a HOCON file; an {@code include "other.conf"} in it must find its file
+ * @param file a HOCON file; an {@code include "other.conf"} in it must find its file, by the path
+ *     from there
  * @param assignments {@code key=value} each, as typed on a command line: a value is HOCON if it is
  *     a list, an object, quoted, null or has a substitution; any other is taken as it stands
  */

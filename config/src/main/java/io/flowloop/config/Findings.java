@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -20,8 +19,7 @@ import java.util.stream.Stream;
  * @param origins where a key that is no setting, such as that of a section, was written
  * @param problems grows
  */
-record Findings(
-    Map<String, Setting> settings, UnaryOperator<String> origins, List<Problem> problems) {
+record Findings(Map<String, Setting> settings, UnaryOperator<String> origins, Problems problems) {
 
   void atLeast(int least, String key, double value) {
     require(value >= least, key, least + " or more");

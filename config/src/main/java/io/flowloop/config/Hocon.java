@@ -36,7 +36,8 @@ final class Hocon {
       return origin.description().replaceFirst(": \\d+(-\\d+)?$", "");
     }
     Path file = Path.of(origin.filename()).normalize();
-    return file + (origin.lineNumber() < 0 ? "" : ":" + origin.lineNumber());
+    String line = origin.lineNumber() < 0 ? "" : ":" + origin.lineNumber();
+    return Printable.of(file.toString()) + line;
   }
 
   static boolean isNull(ConfigValue value) {

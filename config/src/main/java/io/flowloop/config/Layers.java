@@ -1,7 +1,6 @@
 package io.flowloop.config;
 
 import com.typesafe.config.ConfigObject;
-import com.typesafe.config.ConfigResolveOptions;
 import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValue;
 import java.util.List;
@@ -27,15 +26,10 @@ record Layers(List<ConfigObject> highestFirst) {
   /**
    * All layers seen as one, with substitutions replaced by values as far as there are any.
    *
-   * @throws com.typesafe.config.ConfigException if substitutions go round in a circle
+   * @throws com.typesafe.config.ConfigException if {@link Substitutions} refuses one
    */
   ConfigObject merge() {
-    return highestFirst.stream()
-        .reduce(ConfigObject::withFallback)
-        .orElseThrow()
-        .toConfig()
-        .resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true))
-        .root();
+    return Substitutions.merge(highestFirst);
   }
 
   /**

@@ -9,6 +9,9 @@ import java.util.TreeSet;
 /** The known name that a misspelled one was probably meant to be. */
 public final class Nearest {
 
+  /** Characters of a text that may have been meant to be a name; a distance takes their product. */
+  private static final int LONGEST = 100;
+
   private Nearest() {}
 
   /**
@@ -22,8 +25,11 @@ public final class Nearest {
         .filter(name -> distance(written, name) <= Math.max(2, (name.length() - 1) / 2));
   }
 
-  /** The same without a limit: empty only when there are no names. */
+  /** The same without a limit: empty only when there are no names, or no name is so long. */
   static Optional<String> closest(String written, Collection<String> names) {
+    if (written.length() > LONGEST) {
+      return Optional.empty();
+    }
     return names.stream().sorted().min(Comparator.comparingInt(name -> distance(written, name)));
   }
 

@@ -13,6 +13,20 @@ import java.util.Optional;
  */
 public record Problem(String key, Optional<String> value, String origin, String message) {
 
+  /** Origin of what is wrong with no source alone. */
+  static final String ANYWHERE = "the configuration";
+
+  private static final int LONGEST_SUBJECT = 200;
+  private static final int LONGEST_TEXT = 1000;
+
+  /** Shortens what is long, and makes visible what is not. */
+  public Problem {
+    key = Printable.of(key, LONGEST_SUBJECT);
+    value = value.map(text -> Printable.of(text, LONGEST_SUBJECT));
+    origin = Printable.of(origin, LONGEST_TEXT);
+    message = Printable.of(message, LONGEST_TEXT);
+  }
+
   static Problem expected(String key, String value, String origin, String expected) {
     return new Problem(key, Optional.of(value), origin, "expected: " + expected);
   }

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
@@ -18,6 +19,8 @@ public record ResolvedConfig(FlowLoopConfig config, List<Setting> settings) {
 
   /** Origin of what was not read from anywhere. */
   static final String PROGRAM = "the program";
+
+  private static final int WIDEST = 60;
 
   public ResolvedConfig {
     settings = List.copyOf(settings);
@@ -82,11 +85,20 @@ public record ResolvedConfig(FlowLoopConfig config, List<Setting> settings) {
    * file that gives the same configuration.
    */
   public String render() {
-    int key = settings.stream().mapToInt(setting -> setting.key().length()).max().orElse(1);
-    int value = settings.stream().mapToInt(setting -> setting.value().length()).max().orElse(1);
+    int key = width(Setting::key);
+    int value = width(Setting::value);
     String line = "%%-%ds = %%-%ds  # %%s\n".formatted(key, value);
     return settings.stream()
         .map(s -> line.formatted(s.key(), s.value(), s.origin()))
         .collect(Collectors.joining());
+  }
+
+  /** The longest, as far as a table can be read; a value that is longer moves its origin alone. */
+  private int width(Function<Setting, String> column) {
+    return settings.stream()
+        .mapToInt(setting -> column.apply(setting).length())
+        .filter(length -> length <= WIDEST)
+        .max()
+        .orElse(1);
   }
 }

@@ -1,22 +1,20 @@
 package io.flowloop.config;
 
-import com.typesafe.config.Config;
 import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
-import com.typesafe.config.ConfigIncludeContext;
-import com.typesafe.config.ConfigIncluder;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigParseOptions;
-import java.io.File;
+import com.typesafe.config.ConfigSyntax;
+import java.io.IOException;
 import java.net.URL;
-import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /** Reads the files that settings come from; one that cannot be read is a problem and empty. */
@@ -32,9 +30,21 @@ final class SourceReader {
   private static final Set<String> PRESETS =
       Set.of(ConfigSources.DEFAULT_PRESET, "glyph-lora", "glyph-smoke");
 
-  private final List<Problem> problems;
+  /** What is said of a source that the stack is too small for. */
+  static final String TOO_DEEP = "too many braces, brackets or dots within each other";
 
-  SourceReader(List<Problem> problems) {
+  /** Of a file and all that it includes. Some of what HOCON does takes the square of it. */
+  private static final int MOST_BYTES = 1 << 16;
+
+  private interface Source {
+    ConfigObject parse() throws IOException;
+  }
+
+  private final Problems problems;
+  private final Set<Path> open = new HashSet<>();
+  private int room = MOST_BYTES;
+
+  SourceReader(Problems problems) {
     this.problems = problems;
   }
 
@@ -49,7 +59,7 @@ final class SourceReader {
   /** The bundled file that gives every key its default and its meaning. */
   static ConfigObject reference() {
     URL resource = Objects.requireNonNull(SourceReader.class.getResource(REFERENCE), REFERENCE);
-    return parse(resource, REFERENCE_ORIGIN).root();
+    return parse(resource, REFERENCE_ORIGIN);
   }
 
   private Optional<ConfigObject> preset(String name) {
@@ -61,81 +71,75 @@ final class SourceReader {
   }
 
   private Optional<ConfigObject> file(Path path) {
-    if (Files.isDirectory(path) || !Files.isReadable(path)) {
-      refuse(FILE, path.toString(), "a readable file");
-      return Optional.empty();
+    return read(FILE, path.toString(), () -> parse(path));
+  }
+
+  /** HOCON reads the file again, as it tells the lines of files alone. */
+  private ConfigObject parse(Path path) throws IOException {
+    if (!open.add(path.normalize())) {
+      throw new IOException(path + " includes itself");
+    }
+    room -= TextFile.read(path.toString(), path, MOST_BYTES).length();
+    if (room < 0) {
+      throw new IOException(
+          "%s makes %d bytes with what is included".formatted(path, MOST_BYTES - room));
     }
     ConfigParseOptions options =
-        ConfigParseOptions.defaults().appendIncluder(new StrictIncluder(Optional.empty()));
-    // HOCON finds includes beside a file only where its name has a directory.
-    File file = Path.of(".").resolve(path).toFile();
-    return read(FILE, path.toString(), () -> ConfigFactory.parseFile(file, options));
+        ConfigParseOptions.defaults()
+            .setSyntax(ConfigSyntax.CONF)
+            .setAllowMissing(false)
+            .setIncluder(new Includes(what -> include(path, what)));
+    ConfigObject parsed = ConfigFactory.parseFile(path.toFile(), options).root();
+    open.remove(path.normalize());
+    return parsed;
+  }
+
+  private ConfigObject include(Path from, String what) {
+    try {
+      return parse(from.resolveSibling(what));
+    } catch (IOException | InvalidPathException e) {
+      throw Includes.refusal(what, ", which cannot be read: " + e.getMessage());
+    }
   }
 
   private void refuse(String what, String name, String expected) {
     problems.add(Problem.expected(what, name, CommandLine.ORIGIN, expected));
   }
 
-  private static Config parse(URL url, String origin) {
+  private static ConfigObject parse(URL url, String origin) {
     ConfigParseOptions options =
         ConfigParseOptions.defaults()
             .setOriginDescription(origin)
             .setAllowMissing(false)
-            .appendIncluder(new PresetIncluder());
-    return ConfigFactory.parseURL(url, options);
+            .setIncluder(new Includes(SourceReader::includePreset));
+    return ConfigFactory.parseURL(url, options).root();
   }
 
-  private Optional<ConfigObject> read(String what, String name, Supplier<Config> source) {
+  private static ConfigObject includePreset(String what) {
+    String name = what.replaceFirst("\\.conf$", "");
+    return Resources.find(PRESET_FOLDER + name + ".conf")
+        .map(url -> parse(url, PRESET + name))
+        .orElseThrow(() -> Includes.refusal(what, ", which is no preset"));
+  }
+
+  private Optional<ConfigObject> read(String what, String name, Source source) {
     try {
-      return Optional.of(source.get().root());
+      return Optional.of(source.parse());
+    } catch (IOException e) {
+      refuse(what, name, "a UTF-8 text in HOCON; " + e.getMessage());
     } catch (ConfigException e) {
       problems.add(unreadable(what, Optional.of(name), e));
-      return Optional.empty();
+    } catch (StackOverflowError e) {
+      problems.add(new Problem(what, Optional.of(name), name, TOO_DEEP));
     }
+    return Optional.empty();
   }
 
   /** The problem that HOCON's own reader met, with its place where it knows one. */
   static Problem unreadable(String what, Optional<String> name, ConfigException e) {
     Optional<ConfigOrigin> origin = Optional.ofNullable(e.origin());
-    String place = origin.map(Hocon::origin).or(() -> name).orElse(what);
+    String place = origin.map(Hocon::origin).or(() -> name).orElse(Problem.ANYWHERE);
     String prefix = origin.map(known -> known.description() + ": ").orElse("");
     return new Problem(what, name, place, String.valueOf(e.getMessage()).replace(prefix, ""));
-  }
-
-  /** Refuses what HOCON passes over in silence: an include of a file that is not there. */
-  private record StrictIncluder(Optional<ConfigIncluder> next) implements ConfigIncluder {
-
-    @Override
-    public ConfigIncluder withFallback(ConfigIncluder fallback) {
-      return new StrictIncluder(Optional.of(fallback));
-    }
-
-    @Override
-    public ConfigObject include(ConfigIncludeContext context, String what) {
-      ConfigParseOptions strict = context.parseOptions().setAllowMissing(false);
-      try {
-        return next.orElseThrow().include(context.setParseOptions(strict), what);
-      } catch (ConfigException.IO e) {
-        throw new ConfigException.Generic("includes " + what + ", which cannot be read", e);
-      }
-    }
-  }
-
-  /** Looks for what a preset includes among the presets; HOCON would not, in a jar. */
-  private static final class PresetIncluder implements ConfigIncluder {
-
-    @Override
-    public ConfigIncluder withFallback(ConfigIncluder fallback) {
-      return this;
-    }
-
-    @Override
-    public ConfigObject include(ConfigIncludeContext context, String what) {
-      String name = what.replaceFirst("\\.conf$", "");
-      return Resources.find(PRESET_FOLDER + name + ".conf")
-          .map(url -> parse(url, PRESET + name).root())
-          .orElseThrow(
-              () -> new ConfigException.Generic("includes " + what + ", which is no preset"));
-    }
   }
 }

@@ -3,7 +3,6 @@ package io.flowloop.config;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigValue;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -16,9 +15,9 @@ final class Spelling {
 
   private static final Pattern SEPARATOR = Pattern.compile("[-_]([a-zA-Z0-9])");
 
-  private final List<Problem> problems;
+  private final Problems problems;
 
-  private Spelling(List<Problem> problems) {
+  private Spelling(Problems problems) {
     this.problems = problems;
   }
 
@@ -31,7 +30,7 @@ final class Spelling {
    * One source with its keys spelled as in {@code schema}; unknown ones stay as they are. A key
    * that has two spellings in the source becomes a problem.
    */
-  static ConfigObject normalise(ConfigObject source, Schema.Branch schema, List<Problem> problems) {
+  static ConfigObject normalise(ConfigObject source, Schema.Branch schema, Problems problems) {
     return new Spelling(problems).normalise(source, schema, "");
   }
 
@@ -49,8 +48,10 @@ final class Spelling {
         String message = "one key in two spellings: " + other + " and " + place + "; keep one";
         problems.add(new Problem(key, Optional.empty(), origin, message));
       }
-      ConfigValue value = normalise(member.getValue(), schema.members().get(name), key);
-      result = result.withoutKey(written).withValue(name, value);
+      if (schema.members().containsKey(name)) {
+        ConfigValue value = normalise(member.getValue(), schema.members().get(name), key);
+        result = result.withoutKey(written).withValue(name, value);
+      }
     }
     return result;
   }

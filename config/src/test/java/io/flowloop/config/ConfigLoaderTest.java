@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -141,6 +142,64 @@ class ConfigLoaderTest {
   }
 
   @Test
+  void assignment_ofNothing_isAProblemThatCanBeSeen() {
+    assertThat(Configs.failure("", " ").problems())
+        .extracting(Problem::key)
+        .containsExactly("\"\"", "\" \"");
+  }
+
+  @Test
+  void assignment_ofALongKey_isAProblemInShort() {
+    assertThat(Configs.failure("a.".repeat(8000) + "a=1").problems())
+        .singleElement()
+        .satisfies(problem -> assertThat(problem.key()).hasSizeLessThan(300).startsWith("a.a."));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"{", "[", "a{", "a=[", "a."})
+  void nesting_thatIsDeep_isAProblem(String level) throws IOException {
+    Path file = write("my.conf", "rollout.n = 1", "a = " + level.repeat(20_000) + "a = 1");
+    assertThat(Configs.failure(file).problems()).hasSize(1);
+    assertThat(Configs.failure("rollout.n=" + level.repeat(20_000)).problems()).hasSize(1);
+  }
+
+  @Test
+  void keysBeyondNumber_areAProblemEachUpToAHundred() throws IOException {
+    Path file =
+        write(
+            "my.conf",
+            IntStream.range(0, 6000).mapToObj(i -> "k" + i + "=1").toArray(String[]::new));
+    assertThat(Configs.failure(file).problems()).hasSize(100);
+  }
+
+  @Test
+  void file_ofAnyName_isHocon() throws IOException {
+    Path file = write("my.properties", "output.dir = \\uZZZZ");
+    assertThat(Configs.failure(file).problems())
+        .extracting(Problem::origin)
+        .containsExactly(file + ":1");
+  }
+
+  @Test
+  void file_thatIsNoTextOfSaneSize_isAProblem() throws IOException {
+    Path large = write("large.conf", "#".repeat(1 << 16));
+    for (Path file : List.of(dir, Path.of("/dev/zero"), large)) {
+      assertThat(Configs.failure(file).problems())
+          .singleElement()
+          .satisfies(
+              problem -> {
+                assertThat(problem.subject()).isEqualTo("config file: " + file);
+                assertThat(problem.message()).startsWith("expected: a UTF-8 text in HOCON; ");
+              });
+    }
+  }
+
+  @Test
+  void zero_ofAnySign_isOneNumber() {
+    assertThat(Configs.load("sampler.guidanceScale=-0.0").sampler().guidanceScale()).isEqualTo(0.0);
+  }
+
+  @Test
   void twoSpellings_ofOneKeyInOneSource_areAProblemThatNamesBoth() throws IOException {
     Path file =
         write("my.conf", "rollout.max_rows_per_forward = 1", "rollout.maxRowsPerForward = 2");
@@ -205,7 +264,9 @@ class ConfigLoaderTest {
                 "config file",
                 Optional.of(file.toString()),
                 file.toString(),
-                "includes nowhere.conf, which cannot be read"));
+                "includes nowhere.conf, which cannot be read: "
+                    + dir.resolve("nowhere.conf")
+                    + " does not exist"));
   }
 
   @Test
@@ -272,7 +333,9 @@ class ConfigLoaderTest {
     assertThat(Configs.failure(file, "rollout.m=1").problems())
         .extracting(Problem::subject, Problem::message)
         .containsExactly(
-            tuple("config file: " + file, "expected: a readable file"),
+            tuple(
+                "config file: " + file,
+                "expected: a UTF-8 text in HOCON; " + file + " does not exist"),
             tuple("rollout.m", "unknown key; did you mean rollout.n?"));
   }
 

@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PromptFileTest {
 
@@ -51,8 +53,7 @@ class PromptFileTest {
   void read_directory_saysSo() {
     assertThatIOException()
         .isThrownBy(() -> PromptFile.read(dir.toString()))
-        .withMessageContaining(dir + " cannot be read")
-        .withMessageContaining("directory");
+        .withMessage(dir + " is a directory, a pipe or a device");
   }
 
   @Test
@@ -61,6 +62,31 @@ class PromptFileTest {
     assertThatIOException()
         .isThrownBy(() -> PromptFile.read(file.toString()))
         .withMessage(file + ":3 is not UTF-8");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"a\u0000b", "\u001b[31mred", "a\u0085b", "a\fb"})
+  void read_controlCharacter_namesTheLine(String prompt) throws IOException {
+    Path file = Files.writeString(dir.resolve("x"), "one\ttab\n" + prompt + "\n");
+    assertThatIOException()
+        .isThrownBy(() -> PromptFile.read(file.toString()))
+        .withMessageStartingWith(file + ":2 has the control character \\u00");
+  }
+
+  @Test
+  void read_longLine_namesIt() throws IOException {
+    Path file = Files.writeString(dir.resolve("x"), "a\n" + "b".repeat(10_001));
+    assertThatIOException()
+        .isThrownBy(() -> PromptFile.read(file.toString()))
+        .withMessage(file + ":2 has more than 10000 characters");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"/dev/zero", "classpath:", "classpath:presets", "classpath:presets/"})
+  void read_deviceOrFolder_isRefused(String location) {
+    assertThatIOException()
+        .isThrownBy(() -> PromptFile.read(location))
+        .withMessage(location + " is a directory, a pipe or a device");
   }
 
   @Test

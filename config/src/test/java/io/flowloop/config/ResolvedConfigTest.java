@@ -24,6 +24,7 @@ class ResolvedConfigTest {
     "reward.functions.ocr=null",
     "reward.functions.my_reward.weight=-2",
     "reward.timeout=90 minutes",
+    "http.host=\"\\ud800 \\u202e \\u001b\"",
     "output.dir=a # b \"c\" é"
   };
 
@@ -47,6 +48,11 @@ class ResolvedConfigTest {
         .hasSameSizeAs(resolved.settings())
         .anyMatch(line -> line.matches("rollout\\.n += 8 +# command line"))
         .anyMatch(line -> line.matches("rollout\\.seed += 42 +# reference"));
+  }
+
+  @Test
+  void render_ofALongValue_movesItsOwnLineAlone() {
+    assertThat(Configs.resolve("output.dir=" + "a".repeat(1000)).render()).hasSizeLessThan(12_000);
   }
 
   @Test

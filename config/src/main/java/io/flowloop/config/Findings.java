@@ -21,6 +21,9 @@ import java.util.stream.Stream;
  */
 record Findings(Map<String, Setting> settings, UnaryOperator<String> origins, Problems problems) {
 
+  /** Timers of actors end at 248 days. */
+  private static final Duration LONGEST = Duration.ofDays(100);
+
   void atLeast(int least, String key, double value) {
     require(value >= least, key, least + " or more");
   }
@@ -34,7 +37,10 @@ record Findings(Map<String, Setting> settings, UnaryOperator<String> origins, Pr
   }
 
   void positive(String key, Duration duration) {
-    require(duration.isPositive(), key, "a duration above 0");
+    require(
+        duration.isPositive() && duration.compareTo(LONGEST) <= 0,
+        key,
+        "a duration above 0, of at most %d days".formatted(LONGEST.toDays()));
   }
 
   void oneOf(Set<String> legal, String key, String name) {

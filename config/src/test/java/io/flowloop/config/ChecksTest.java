@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ChecksTest {
 
@@ -136,6 +137,25 @@ class ChecksTest {
     assertThat(Configs.failure("trainer.dir=" + file.resolve("a")).problems())
         .extracting(Problem::message)
         .containsExactly("expected: a directory, new or not; " + file + " is a file");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0 s", "-1 s", "100.1 d", "1e300 d"})
+  void duration_thatNoTimerTakes_isAProblem(String duration) {
+    assertThat(Configs.failure("reward.timeout=" + duration).problems())
+        .extracting(Problem::key, Problem::message)
+        .containsExactly(
+            tuple("reward.timeout", "expected: a duration above 0, of at most 100 days"));
+  }
+
+  @Test
+  void weights_thatAreAFolderOrADevice_areAProblem() {
+    assertThat(Configs.failure("model.weights=/dev/zero").problems())
+        .extracting(Problem::message)
+        .containsExactly("expected: a readable file");
+    assertThat(Configs.failure("model.weights=" + dir).problems())
+        .extracting(Problem::message)
+        .containsExactly("expected: a readable file");
   }
 
   @Test

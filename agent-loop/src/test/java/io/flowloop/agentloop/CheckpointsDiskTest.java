@@ -1,9 +1,9 @@
 package io.flowloop.agentloop;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import io.flowloop.agentloop.cli.FlowLoopCommand;
 import io.flowloop.agentloop.cli.FlowLoopProcess;
 import io.flowloop.engine.HostTensor;
 import java.io.IOException;
@@ -104,18 +104,17 @@ class CheckpointsDiskTest {
 
   @Test
   void save_filesLimited_failsInEachFileAndLeavesTheOneBefore() throws Exception {
-    List<String> shell =
-        new ArrayList<>(
-            List.of("sh", "-c", "ulimit -f $((%d * 2)) && exec \"$@\"".formatted(LIMIT_KIB), "sh"));
-    shell.addAll(FlowLoopProcess.command(SavingTooMuch.class, run.toString()));
-    // A file that the JVM keeps for observers would be limited too.
-    shell.add(5, "-XX:-UsePerfData");
+    List<String> lines;
+    try (FlowLoopProcess process =
+        FlowLoopCommand.ofMain(SavingTooMuch.class, run.toString())
+            .within("sh", "-c", "ulimit -f $((%d * 2)) && exec \"$@\"".formatted(LIMIT_KIB), "sh")
+            // A file that the JVM keeps for observers would be limited too.
+            .withFlags("-XX:-UsePerfData")
+            .start()) {
+      assertThat(process.exitCode()).as(process.output()).isZero();
+      lines = process.output().lines().toList();
+    }
 
-    Process process = new ProcessBuilder(shell).redirectErrorStream(true).start();
-    List<String> lines =
-        new String(process.getInputStream().readAllBytes(), UTF_8).lines().toList();
-
-    assertThat(process.waitFor()).as(lines.toString()).isZero();
     assertThat(lines)
         .hasSize(3)
         .allSatisfy(line -> assertThat(line).contains("cannot be written", "File too large"));

@@ -5,8 +5,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.management.ManagementFactory;
-import java.nio.file.Path;
+import java.io.Writer;
+import java.nio.file.Files;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +15,8 @@ import java.util.regex.Pattern;
 
 /**
  * A command line of flowloop in a JVM of its own, with the class path, flags and environment of
- * this one, for tests that kill it. Its standard output and error are one sequence of lines.
+ * this one ({@link FlowLoopCommand} adds to them), for tests that kill it. Its standard output and
+ * error are one sequence of lines.
  *
  * <p>Used by one thread.
  */
@@ -31,6 +32,7 @@ public final class FlowLoopProcess implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofMinutes(2);
 
   private final Process process;
+  private final Writer log;
   private final List<String> lines = new ArrayList<>();
   private final Thread reader;
   private boolean ended;
@@ -38,43 +40,40 @@ public final class FlowLoopProcess implements AutoCloseable {
   /** The next line that {@link #awaitLine} looks at. */
   private int unseen;
 
-  private FlowLoopProcess(Process process) {
+  private FlowLoopProcess(Process process, Writer log) {
     this.process = process;
+    this.log = log;
     reader = Thread.ofVirtual().start(this::read);
   }
 
   /** Starts a command line of flowloop, such as {@code rollout --dry-run}. */
   public static FlowLoopProcess start(String... args) {
-    return startMain(Main.class, args);
+    return FlowLoopCommand.of(args).start();
   }
 
   /** Starts another main class. */
   public static FlowLoopProcess startMain(Class<?> main, String... args) {
+    return FlowLoopCommand.ofMain(main, args).start();
+  }
+
+  static FlowLoopProcess start(FlowLoopCommand command) {
     try {
-      return new FlowLoopProcess(
-          new ProcessBuilder(command(main, args)).redirectErrorStream(true).start());
+      Writer log =
+          command.log().isPresent()
+              ? Files.newBufferedWriter(command.log().get())
+              : Writer.nullWriter();
+      return new FlowLoopProcess(command.builder().start(), log);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
-  /** The words that start a main class as this JVM was started. */
-  public static List<String> command(Class<?> main, String... args) {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    // Two debuggers or two profilers cannot share a port or a file.
-    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-        .filter(flag -> !flag.startsWith("-agent") && !flag.startsWith("-javaagent"))
-        .forEach(command::add);
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
-    command.addAll(List.of(args));
-    return command;
-  }
-
   private void read() {
-    try (BufferedReader in = process.inputReader(UTF_8)) {
+    try (log;
+        BufferedReader in = process.inputReader(UTF_8)) {
       String line;
       while ((line = in.readLine()) != null) {
+        log.append(line).append('\n').flush();
         add(line);
       }
     } catch (IOException e) {
@@ -157,6 +156,35 @@ public final class FlowLoopProcess implements AutoCloseable {
     }
     reader.join();
     return process.exitValue();
+  }
+
+  public long pid() {
+    return process.pid();
+  }
+
+  /** Stops it by SIGSTOP, as a machine that hangs would; {@link #resume} lets it go on. */
+  public void pause() throws InterruptedException {
+    signal("STOP");
+  }
+
+  /** Lets it go on, by SIGCONT. */
+  public void resume() throws InterruptedException {
+    signal("CONT");
+  }
+
+  private void signal(String name) throws InterruptedException {
+    try {
+      int exitCode =
+          new ProcessBuilder("sh", "-c", "kill -%s %d".formatted(name, pid()))
+              .inheritIO()
+              .start()
+              .waitFor();
+      if (exitCode != 0) {
+        throw new AssertionError("SIG" + name + " cannot be sent; output:\n" + output());
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** Ends it by SIGKILL, and returns its exit code. */

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -15,6 +16,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 @DisabledOnOs(OS.WINDOWS)
 class FlowLoopProcessTest {
+
+  /** For what must not come. */
+  private static final Duration SOON = Duration.ofMillis(200);
 
   @TempDir Path temp;
 
@@ -85,6 +89,78 @@ class FlowLoopProcessTest {
       process.terminate();
 
       assertThat(process.exitCode()).isEqualTo(FlowLoopProcess.TERMINATED);
+    }
+  }
+
+  @Test
+  void start_commandWithMore_getsItAndLogsItsOutput() throws Exception {
+    Path log = temp.resolve("node.log");
+    try (FlowLoopProcess process =
+        FlowLoopCommand.ofMain(Telling.class, "word")
+            .withFlags("-Dtold=flag")
+            .withVariable("TOLD", "variable")
+            .within("sh", "-c", "echo within; exec \"$@\"", "sh")
+            .withLog(log)
+            .start()) {
+      assertThat(process.exitCode()).as(process.output()).isZero();
+      assertThat(process.output().lines())
+          .containsExactly("within", "word flag variable " + process.pid());
+      assertThat(log).hasContent(process.output());
+    }
+  }
+
+  @Test
+  void pause_program_saysNothingUntilResumed() throws InterruptedException {
+    try (FlowLoopProcess process = FlowLoopProcess.startMain(Ticking.class)) {
+      process.awaitLine("tick");
+
+      process.pause();
+
+      // What it had said before.
+      assertThatThrownBy(() -> process.awaitLine("never written", SOON))
+          .hasMessageContaining("after " + SOON);
+      assertThatThrownBy(() -> process.awaitLine("tick", SOON))
+          .hasMessageContaining("after " + SOON);
+      process.resume();
+      process.awaitLine("tick");
+    }
+  }
+
+  @Test
+  void kill_pausedProgram_endsIt() throws InterruptedException {
+    try (FlowLoopProcess process = FlowLoopProcess.startMain(Ticking.class)) {
+      process.pause();
+
+      assertThat(process.kill()).isEqualTo(FlowLoopProcess.KILLED);
+    }
+  }
+
+  /** Says what it was given, and who it is. */
+  static final class Telling {
+
+    private Telling() {}
+
+    public static void main(String[] args) {
+      System.out.println(
+          String.join(
+              " ",
+              args[0],
+              System.getProperty("told"),
+              System.getenv("TOLD"),
+              Long.toString(ProcessHandle.current().pid())));
+    }
+  }
+
+  /** Speaks for ever. */
+  static final class Ticking {
+
+    private Ticking() {}
+
+    public static void main(String[] args) {
+      while (true) {
+        System.out.println("tick");
+        LockSupport.parkNanos(5_000_000);
+      }
     }
   }
 

@@ -1,7 +1,5 @@
 package io.flowloop.agentloop.faults;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -25,7 +23,7 @@ record ProcessUse(long heap, long resident, int threads, int files) {
   private static final Pattern METADATA = Pattern.compile("^\\s*(Metaspace|class space)");
 
   /** Measures a process that runs; a full collection comes first, which takes a moment. */
-  static ProcessUse of(long pid) throws InterruptedException {
+  static ProcessUse of(long pid) {
     try {
       jcmd(pid, "GC.run");
       long heap = heap(jcmd(pid, "GC.heap_info"));
@@ -65,16 +63,8 @@ record ProcessUse(long heap, long resident, int threads, int files) {
     }
   }
 
-  private static String jcmd(long pid, String command) throws IOException, InterruptedException {
+  private static String jcmd(long pid, String command) {
     Path jcmd = Path.of(System.getProperty("java.home"), "bin", "jcmd");
-    Process process =
-        new ProcessBuilder(jcmd.toString(), Long.toString(pid), command)
-            .redirectErrorStream(true)
-            .start();
-    String output = new String(process.getInputStream().readAllBytes(), UTF_8);
-    if (process.waitFor() != 0) {
-      throw new IOException("jcmd %d %s: %s".formatted(pid, command, output));
-    }
-    return output;
+    return HostCommand.run(jcmd.toString(), Long.toString(pid), command);
   }
 }

@@ -124,11 +124,16 @@ public final class FlowLoopProcess implements AutoCloseable {
             "no line with '%s' %s; output:%n%s"
                 .formatted(
                     regex,
-                    ended ? "before the process ended" : "after " + deadline,
+                    ended ? "before the process ended" + howItEnded() : "after " + deadline,
                     String.join("\n", lines)));
       }
       wait(left);
     }
+  }
+
+  private String howItEnded() throws InterruptedException {
+    // Its output may end a moment before it.
+    return process.waitFor(PATIENCE) ? " with exit code " + process.exitValue() : "";
   }
 
   /** Lets it run for a while; whether it ended meanwhile. */

@@ -53,7 +53,8 @@ class FlowLoopProcessTest {
     try (FlowLoopProcess process = FlowLoopProcess.start("--version")) {
       assertThatThrownBy(() -> process.awaitLine("never written"))
           .isInstanceOf(AssertionError.class)
-          .hasMessageContainingAll("never written", "before the process ended", "flowloop ");
+          .hasMessageContainingAll(
+              "never written", "before the process ended with exit code 0", "flowloop ");
     }
   }
 

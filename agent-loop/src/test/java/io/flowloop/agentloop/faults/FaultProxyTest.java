@@ -64,6 +64,15 @@ class FaultProxyTest {
         .hasMessageContaining("reset");
   }
 
+  /** Ends or is reset: a system tells a writer or a reader of a reset, whoever comes first. */
+  private static boolean ends(Socket at) throws IOException {
+    try {
+      return receive(at) == -1;
+    } catch (SocketException e) {
+      return true;
+    }
+  }
+
   private static Duration since(long begun) {
     return Duration.ofNanos(System.nanoTime() - begun);
   }
@@ -164,7 +173,7 @@ class FaultProxyTest {
 
     assertNothingComes(near);
     proxy.heal();
-    assertReset(near);
+    assertThat(ends(near)).isTrue();
   }
 
   @Test

@@ -1,5 +1,6 @@
 package io.flowloop.agentloop.faults;
 
+import java.net.SocketException;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.EnumSet;
@@ -56,9 +57,13 @@ final class LinkFaults {
     return (int) Math.clamp(bytesPerSecond / CHUNKS_PER_SECOND, 1, most);
   }
 
-  /** Returns when a chunk that arrives now may pass, or when its connection is gone. */
+  /**
+   * Returns when a chunk that arrives now may pass.
+   *
+   * @throws SocketException if its connection is gone
+   */
   synchronized void awaitPassage(Way way, int bytes, BooleanSupplier gone)
-      throws InterruptedException {
+      throws SocketException, InterruptedException {
     long arrived = System.nanoTime();
     while (!gone.getAsBoolean()) {
       long left = holes.contains(way) ? Long.MAX_VALUE : due(arrived, bytes) - System.nanoTime();
@@ -67,6 +72,7 @@ final class LinkFaults {
       }
       TimeUnit.NANOSECONDS.timedWait(this, left);
     }
+    throw new SocketException("reset on the way");
   }
 
   private long due(long arrived, int bytes) {

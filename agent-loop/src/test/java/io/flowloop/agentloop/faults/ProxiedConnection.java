@@ -4,8 +4,11 @@ import io.flowloop.agentloop.faults.LinkFaults.Way;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketException;
+import java.util.List;
 
 /** A connection through a proxy: two sockets, and a thread for each way between them. */
 final class ProxiedConnection {
@@ -72,7 +75,7 @@ final class ProxiedConnection {
         out.write(chunk, 0, count);
       }
     } catch (IOException | InterruptedException e) {
-      // The receiver is gone. That is for the other way to tell: it may be a black hole.
+      // Reset, or the receiver is gone. That is for the other way to tell: it may be a black hole.
     }
   }
 
@@ -86,18 +89,26 @@ final class ProxiedConnection {
 
   /** Breaks it off, without a word of farewell. */
   void reset() {
-    reset(client);
-    reset(target);
+    List<Socket> both = List.of(client, target);
+    // Both before either is closed: a pump that ends then closes them too.
+    both.forEach(ProxiedConnection::resetWhenClosed);
+    both.forEach(ProxiedConnection::close);
     faults.wake();
   }
 
-  private static void reset(Socket socket) {
-    try (socket) {
-      if (!socket.isClosed()) {
-        socket.setSoLinger(true, 0);
-      }
+  private static void resetWhenClosed(Socket socket) {
+    try {
+      socket.setSoLinger(true, 0);
+    } catch (SocketException e) {
+      // Closed before.
+    }
+  }
+
+  private static void close(Socket socket) {
+    try {
+      socket.close();
     } catch (IOException e) {
-      // Closed by the other way meanwhile.
+      throw new UncheckedIOException(e);
     }
   }
 }

@@ -1,31 +1,30 @@
 package io.flowloop.rollout;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
-import java.security.Key;
 import java.security.KeyStore;
 import java.security.SecureRandom;
-import java.security.cert.Certificate;
-import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
- * An authority for development: it makes the certificates folders of nodes, with the JDK's own
- * {@code keytool}. Its key stays in {@code ca/}, which only its owner may read; who has it lets
- * anybody into the cluster.
+ * An authority for development: it makes the certificates folders of nodes. Its key stays in {@code
+ * ca/}, which only its owner may read; who has it lets anybody into the cluster.
+ *
+ * <p>A folder, its own or a node's, appears whole or not at all.
  */
 public final class DevelopmentCa {
 
@@ -33,7 +32,13 @@ public final class DevelopmentCa {
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
   private static final FileAttribute<Set<PosixFilePermission>> OWN_FILE =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
-  private static final String PASSWORD = "FLOWLOOP_STORE";
+  private static final String STORE = "ca.p12";
+  private static final String PASSWORD = "password";
+  private static final String WORK_STORE = "new.p12";
+
+  /** The clocks of nodes may be that far behind this one's. */
+  private static final String BACKDATED = "-1H";
+
   private static final int CA_DAYS = 3650;
   private static final int NODE_DAYS = 365;
   private static final int LINE = 64;
@@ -42,20 +47,27 @@ public final class DevelopmentCa {
   private record Validity(String start, int days) {}
 
   private final Path folder;
+  private final Path own;
 
   private DevelopmentCa(Path folder) {
     this.folder = folder;
+    this.own = folder.resolve("ca");
   }
 
   /**
    * The authority of a folder, made if there is none.
    *
-   * @throws NodeCertificateException if it cannot be made
+   * @throws NodeCertificateException if it cannot be made, or is there in part
    */
   public static DevelopmentCa open(Path folder) {
     DevelopmentCa ca = new DevelopmentCa(folder);
-    if (!Files.exists(ca.store())) {
+    if (!Files.exists(ca.own)) {
       ca.create();
+    }
+    if (!Files.exists(ca.own.resolve(STORE)) || !Files.exists(ca.own.resolve(PASSWORD))) {
+      throw new NodeCertificateException(
+          "%s: not whole (expected: %s and %s); remove it to begin anew, and the hosts' folders with it"
+              .formatted(ca.own, STORE, PASSWORD));
     }
     return ca;
   }
@@ -63,27 +75,39 @@ public final class DevelopmentCa {
   private void create() {
     try {
       Files.createDirectories(folder);
-      Files.createDirectory(folder.resolve("ca"), OWN_FOLDER);
-      String password = password();
-      write(folder.resolve("ca/password"), password.getBytes(StandardCharsets.US_ASCII));
-      Path made = folder.resolve("ca/new.p12");
-      generateKeyPair(
-          password,
-          made,
-          "ca",
-          "CN=flowloop development CA",
-          "-validity",
-          String.valueOf(CA_DAYS),
-          "-ext",
-          "bc:c=ca:true,pathlen:0",
-          "-ext",
-          "ku:c=keyCertSign,cRLSign");
-      write(store(), Files.readAllBytes(made));
-      Files.delete(made);
+      Path work = Files.createTempDirectory(folder, ".ca-", OWN_FOLDER);
+      try {
+        make(work);
+        Files.move(work, own, StandardCopyOption.ATOMIC_MOVE);
+      } finally {
+        delete(work);
+      }
     } catch (IOException e) {
-      throw new NodeCertificateException(
-          folder + ": no authority could be made (expected: a folder that can be written)", e);
+      // Made at the same time by another: then that is the folder's.
+      if (!Files.exists(own)) {
+        throw new NodeCertificateException(
+            "%s: no authority could be made (expected: a folder that can be written): %s"
+                .formatted(folder, e.getMessage()),
+            e);
+      }
     }
+  }
+
+  private static void make(Path work) throws IOException {
+    String password = password();
+    Path made = work.resolve(WORK_STORE);
+    new Keytool(made, password)
+        .add(
+            "ca",
+            new Keytool.Certificate(
+                "CN=flowloop development CA",
+                BACKDATED,
+                CA_DAYS,
+                List.of("bc:c=ca:true,pathlen:0", "ku:c=keyCertSign,cRLSign")));
+    // Again, as keytool does not ask who may read what it writes.
+    write(work.resolve(STORE), Files.readAllBytes(made));
+    Files.delete(made);
+    write(work.resolve(PASSWORD), password.getBytes(StandardCharsets.US_ASCII));
   }
 
   /**
@@ -103,50 +127,48 @@ public final class DevelopmentCa {
 
   /** A folder {@code name} for another host than its name. */
   Path issue(String name, String host) {
-    return issue(name, host, new Validity("-1H", NODE_DAYS));
+    return issue(name, host, new Validity(BACKDATED, NODE_DAYS));
   }
 
   private Path issue(String name, String host, Validity validity) {
     requireHosts(List.of(host));
     Path node = folder.resolve(name);
+    if (Files.exists(node)) {
+      throw there(node);
+    }
     try {
-      Files.createDirectory(node, OWN_FOLDER);
+      // With a copy of the authority's key in it, so where that is.
+      Path work = Files.createTempDirectory(own, "new-", OWN_FOLDER);
       try {
-        sign(node, host, validity);
+        Path made = Files.createDirectory(work.resolve("node"), OWN_FOLDER);
+        sign(work.resolve(WORK_STORE), made, host, validity);
+        Files.move(made, node, StandardCopyOption.ATOMIC_MOVE);
         return node;
       } finally {
-        Files.deleteIfExists(node.resolve("new.p12"));
+        delete(work);
       }
-    } catch (FileAlreadyExistsException e) {
-      throw there(node);
     } catch (IOException | GeneralSecurityException e) {
       throw new NodeCertificateException(node + ": could not be made: " + e.getMessage(), e);
     }
   }
 
-  private void sign(Path node, String host, Validity validity)
+  private void sign(Path work, Path node, String host, Validity validity)
       throws IOException, GeneralSecurityException {
-    String password = Files.readString(folder.resolve("ca/password"), StandardCharsets.US_ASCII);
-    Path made = node.resolve("new.p12");
-    write(made, Files.readAllBytes(store()));
-    generateKeyPair(
-        password,
-        made,
-        "node",
-        "CN=flowloop node",
-        "-signer",
-        "ca",
-        "-startdate",
-        validity.start(),
-        "-validity",
-        String.valueOf(validity.days()),
-        "-ext",
-        "ku:c=digitalSignature",
-        "-ext",
-        "eku=serverAuth,clientAuth",
-        "-ext",
-        "san=" + (HostName.isAddress(host) ? "ip:" : "dns:") + host);
-    export(made, password, node);
+    String password = Files.readString(own.resolve(PASSWORD), StandardCharsets.US_ASCII);
+    write(work, Files.readAllBytes(own.resolve(STORE)));
+    new Keytool(work, password)
+        .add(
+            "node",
+            new Keytool.Certificate(
+                "CN=flowloop node",
+                validity.start(),
+                validity.days(),
+                List.of(
+                    "ku:c=digitalSignature",
+                    "eku=serverAuth,clientAuth",
+                    "san=" + (HostName.isAddress(host) ? "ip:" : "dns:") + host)),
+            "ca");
+    export(work, password, node);
   }
 
   private static void export(Path store, String password, Path node)
@@ -155,12 +177,11 @@ public final class DevelopmentCa {
     try (InputStream in = Files.newInputStream(store)) {
       keys.load(in, password.toCharArray());
     }
-    Certificate own = keys.getCertificate("node");
-    Certificate authority = keys.getCertificate("ca");
-    Key key = keys.getKey("node", password.toCharArray());
-    write(node.resolve("tls.key"), pem("PRIVATE KEY", key.getEncoded()));
-    write(node.resolve("tls.crt"), pem("CERTIFICATE", own.getEncoded()));
-    write(node.resolve("ca.crt"), pem("CERTIFICATE", authority.getEncoded()));
+    write(
+        node.resolve("tls.key"),
+        pem("PRIVATE KEY", keys.getKey("node", password.toCharArray()).getEncoded()));
+    write(node.resolve("tls.crt"), pem("CERTIFICATE", keys.getCertificate("node").getEncoded()));
+    write(node.resolve("ca.crt"), pem("CERTIFICATE", keys.getCertificate("ca").getEncoded()));
   }
 
   /**
@@ -197,10 +218,6 @@ public final class DevelopmentCa {
         node + ": is there or named twice (expected: once, and no such folder); remove it first");
   }
 
-  private Path store() {
-    return folder.resolve("ca/ca.p12");
-  }
-
   private static String password() {
     byte[] random = new byte[24];
     new SecureRandom().nextBytes(random);
@@ -220,46 +237,14 @@ public final class DevelopmentCa {
     Files.write(file, bytes);
   }
 
-  /** Adds a key and its certificate to a store. */
-  private static void generateKeyPair(
-      String password, Path store, String alias, String name, String... more) throws IOException {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
-                "-genkeypair",
-                "-alias",
-                alias,
-                "-keyalg",
-                "EC",
-                "-groupname",
-                "secp256r1",
-                "-sigalg",
-                "SHA256withECDSA",
-                "-dname",
-                name,
-                "-keystore",
-                store.toString(),
-                "-storetype",
-                "PKCS12",
-                "-storepass:env",
-                PASSWORD));
-    command.addAll(List.of(more));
-    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-    builder.environment().put(PASSWORD, password);
-    Process process = builder.start();
-    process.getOutputStream().close();
-    ByteArrayOutputStream said = new ByteArrayOutputStream();
-    process.getInputStream().transferTo(said);
-    try {
-      if (process.waitFor() != 0) {
-        throw new IOException(
-            "keytool: " + said.toString(StandardCharsets.UTF_8).strip() + " (expected: success)");
+  /** Deletes a folder with all that is in it, if it is there. */
+  private static void delete(Path work) throws IOException {
+    if (Files.exists(work)) {
+      try (Stream<Path> files = Files.walk(work)) {
+        for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+          Files.delete(file);
+        }
       }
-    } catch (InterruptedException e) {
-      process.destroy();
-      Thread.currentThread().interrupt();
-      throw new IOException("keytool: interrupted", e);
     }
   }
 }

@@ -10,7 +10,6 @@ import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -114,13 +113,5 @@ class NodeCertificatesTest {
 
     assertThat(NodeCertificates.expiryWarning(own, end.minus(Duration.ofDays(31)))).isEmpty();
     assertThat(NodeCertificates.expiryWarning(own, end.minus(Duration.ofDays(29)))).isPresent();
-  }
-
-  @Test
-  void issue_leavesNothingElse() throws IOException {
-    try (Stream<Path> files = Files.list(shared.resolve("a").resolve(HOST))) {
-      assertThat(files.map(file -> file.getFileName().toString()))
-          .containsExactlyInAnyOrder("tls.crt", "tls.key", "ca.crt");
-    }
   }
 }

@@ -1,6 +1,7 @@
 package io.flowloop.rollout;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.zip.CRC32C;
 
@@ -10,7 +11,7 @@ import java.util.zip.CRC32C;
  */
 public final class Blob {
 
-  /** Bytes of every chunk; the last is filled in part. */
+  /** Bytes of every chunk but the last, which has what is left. */
   static final int CHUNK = 256 << 10;
 
   private final List<byte[]> chunks;
@@ -27,20 +28,18 @@ public final class Blob {
   static Blob copyOf(byte[] bytes) {
     List<byte[]> chunks = new ArrayList<>();
     for (int from = 0; from < bytes.length; from += CHUNK) {
-      byte[] chunk = new byte[CHUNK];
-      System.arraycopy(bytes, from, chunk, 0, Math.min(CHUNK, bytes.length - from));
-      chunks.add(chunk);
+      chunks.add(Arrays.copyOfRange(bytes, from, Math.min(from + CHUNK, bytes.length)));
     }
-    return of(chunks, bytes.length);
+    return of(chunks);
   }
 
-  /** The first {@code length} bytes of these chunks, which are not copied. */
-  static Blob of(List<byte[]> chunks, long length) {
+  /** These chunks, which are not copied. */
+  static Blob of(List<byte[]> chunks) {
     CRC32C crc = new CRC32C();
-    long left = length;
+    long length = 0;
     for (byte[] chunk : chunks) {
-      crc.update(chunk, 0, (int) Math.min(left, CHUNK));
-      left -= Math.min(left, CHUNK);
+      crc.update(chunk);
+      length += chunk.length;
     }
     return new Blob(chunks, length, crc.getValue());
   }
@@ -50,6 +49,7 @@ public final class Blob {
     return new Blob(chunks, length, crc32c);
   }
 
+  /** Its bytes, and hardly less than what it takes of the heap. */
   public long length() {
     return length;
   }

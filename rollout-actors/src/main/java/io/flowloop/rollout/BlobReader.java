@@ -11,6 +11,7 @@ final class BlobReader {
 
   private final Blob blob;
   private int next;
+  private long before;
   private ByteBuffer chunk = ByteBuffer.allocate(0);
 
   private BlobReader(Blob blob) {
@@ -38,7 +39,7 @@ final class BlobReader {
 
   /** Bytes not read yet. */
   long remaining() {
-    return blob.length() - ((long) next * Blob.CHUNK - chunk.remaining());
+    return blob.length() - before - chunk.position();
   }
 
   int readInt() {
@@ -120,7 +121,8 @@ final class BlobReader {
 
   private ByteBuffer room() {
     if (!chunk.hasRemaining()) {
-      chunk = ByteBuffer.wrap(blob.chunk(next++), 0, Blob.CHUNK).order(ByteOrder.LITTLE_ENDIAN);
+      before += chunk.limit();
+      chunk = ByteBuffer.wrap(blob.chunk(next++)).order(ByteOrder.LITTLE_ENDIAN);
     }
     return chunk;
   }

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -57,9 +58,13 @@ final class BlobWriter {
     putBytes(text.getBytes(StandardCharsets.UTF_8));
   }
 
+  /** What was written, once all is. */
   Blob blob() {
-    long length = chunks.isEmpty() ? 0 : (chunks.size() - 1L) * Blob.CHUNK + chunk.position();
-    return Blob.of(chunks, length);
+    if (chunk.hasRemaining()) {
+      // A blob may be a few bytes: it is held, and counted, without the rest of its chunk.
+      chunks.set(chunks.size() - 1, Arrays.copyOf(chunk.array(), chunk.position()));
+    }
+    return Blob.of(chunks);
   }
 
   private ByteBuffer room() {

@@ -55,8 +55,8 @@ final class DataPull {
       } catch (IOException e) {
         last = e;
         // A kept connection may have ended while nobody looked: that is no attempt.
-        if (kept.isEmpty()) {
-          pause(attempt++);
+        if (kept.isEmpty() && ++attempt < maxAttempts) {
+          pause(attempt - 1);
         }
       }
     }
@@ -122,11 +122,10 @@ final class DataPull {
     while (received < handle.length()) {
       int within = (int) (received % Blob.CHUNK);
       if (within == 0 && chunks.size() == received / Blob.CHUNK) {
-        chunks.add(new byte[Blob.CHUNK]);
+        chunks.add(new byte[(int) Math.min(Blob.CHUNK, handle.length() - received)]);
       }
       byte[] chunk = chunks.getLast();
-      int most = (int) Math.min(Blob.CHUNK - within, handle.length() - received);
-      int count = in.read(chunk, within, most);
+      int count = in.read(chunk, within, chunk.length - within);
       if (count < 0) {
         throw new EOFException("connection closed by the server");
       }

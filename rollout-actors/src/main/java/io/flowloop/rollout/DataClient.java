@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -45,6 +46,7 @@ public final class DataClient implements AutoCloseable {
   private final Optional<NodeCertificates> certificates;
   private final StallWatch watch;
   private final Map<Server, Deque<DataSocket>> kept = new HashMap<>();
+  private final Map<DataPull, CompletableFuture<Blob>> pulls = new HashMap<>();
   private boolean closed;
 
   private DataClient(Settings settings, Optional<NodeCertificates> certificates) {
@@ -78,21 +80,38 @@ public final class DataClient implements AutoCloseable {
                   .formatted(handle.length(), settings.maxLength())));
       return result;
     }
-    if (isClosed()) {
-      result.completeExceptionally(
-          new DataException(Reason.CLOSED, "data client: closed (expected: running)"));
-      return result;
-    }
     DataPull pull = new DataPull(this, handle, settings.maxAttempts());
-    Runnable undo = watch.after(deadline, () -> expire(pull, result, handle, deadline));
+    Runnable undo;
+    synchronized (this) {
+      if (closed) {
+        result.completeExceptionally(closedException());
+        return result;
+      }
+      // Together, so that close() finds every pull that the watch no longer ends.
+      undo = watch.after(deadline, () -> expire(pull, result, handle, deadline));
+      pulls.put(pull, result);
+    }
     var _ =
         result.whenComplete(
             (_, _) -> {
               undo.run();
               pull.end();
+              forget(pull);
             });
-    var _ = Thread.ofVirtual().name("data-pull").start(() -> run(pull, result));
+    try {
+      var _ = Thread.ofVirtual().name("data-pull").start(() -> run(pull, result));
+    } catch (RuntimeException | Error e) {
+      result.completeExceptionally(e);
+    }
     return result;
+  }
+
+  private static DataException closedException() {
+    return new DataException(Reason.CLOSED, "data client: closed (expected: running)");
+  }
+
+  private synchronized void forget(DataPull pull) {
+    pulls.remove(pull);
   }
 
   private static void expire(
@@ -108,13 +127,9 @@ public final class DataClient implements AutoCloseable {
   private static void run(DataPull pull, CompletableFuture<Blob> result) {
     try {
       result.complete(pull.run());
-    } catch (RuntimeException | OutOfMemoryError e) {
+    } catch (RuntimeException | Error e) {
       result.completeExceptionally(e);
     }
-  }
-
-  private synchronized boolean isClosed() {
-    return closed;
   }
 
   /** A connection that waits for a pull; empty if there is none. */
@@ -145,7 +160,7 @@ public final class DataClient implements AutoCloseable {
   synchronized void keep(DataHandle handle, DataSocket socket) {
     Deque<DataSocket> sockets =
         kept.computeIfAbsent(new Server(handle.host(), handle.port()), _ -> new ArrayDeque<>());
-    if (closed || sockets.size() >= settings.keptConnections()) {
+    if (closed || socket.isClosed() || sockets.size() >= settings.keptConnections()) {
       discard(socket);
     } else {
       sockets.push(socket);
@@ -164,9 +179,14 @@ public final class DataClient implements AutoCloseable {
 
   /** Closes all connections; pulls under way fail. */
   @Override
-  public synchronized void close() {
-    closed = true;
-    kept.clear();
-    watch.close();
+  public void close() {
+    List<CompletableFuture<Blob>> underWay;
+    synchronized (this) {
+      closed = true;
+      kept.clear();
+      watch.close();
+      underWay = List.copyOf(pulls.values());
+    }
+    underWay.forEach(result -> result.completeExceptionally(closedException()));
   }
 }

@@ -19,6 +19,7 @@ final class DataSocket implements Closeable {
   private final Socket plain;
   private volatile Socket socket;
   private volatile long progress = System.nanoTime();
+  private volatile Optional<Long> end = Optional.empty();
 
   DataSocket(Socket plain) {
     this.plain = plain;
@@ -69,6 +70,24 @@ final class DataSocket implements Closeable {
 
   boolean isStalled(Duration idle) {
     return System.nanoTime() - progress > idle.toNanos();
+  }
+
+  /** Bounds what follows, however much of it moves. */
+  void endAfter(Duration time) {
+    end = Optional.of(System.nanoTime() + time.toNanos());
+  }
+
+  void endNever() {
+    end = Optional.empty();
+  }
+
+  /** Whether the time that it was given has passed. */
+  boolean isOver() {
+    return end.map(at -> System.nanoTime() - at > 0).orElse(false);
+  }
+
+  boolean isClosed() {
+    return plain.isClosed();
   }
 
   @Override

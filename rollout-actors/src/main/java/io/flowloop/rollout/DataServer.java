@@ -1,18 +1,17 @@
 package io.flowloop.rollout;
 
-import io.flowloop.rollout.DataException.Reason;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.security.SecureRandom;
 import java.time.Duration;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,12 +20,14 @@ import org.slf4j.LoggerFactory;
  * until it is released and its last pull has ended.
  *
  * <p>With certificates every peer shows one of the same authority. What is no request closes the
- * connection that it came on, and no other.
+ * connection that it came on, and no other. Only who has asked counts as a connection; before that
+ * it is one of the {@link Arrivals}.
  */
 public final class DataServer implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(DataServer.class);
   private static final int SLICE = 64 << 10;
+  private static final long PAUSE_MILLIS = 100;
 
   /**
    * Where it listens, and its bounds.
@@ -35,7 +36,7 @@ public final class DataServer implements AutoCloseable {
    * @param port 0 takes a free one
    * @param host what handles name it by
    * @param maxBytes of all blobs held
-   * @param maxConnections at a time; one more is closed at once
+   * @param maxConnections at a time; one more is closed when it asks
    * @param idle after which a connection on which nothing moves is closed
    */
   public record Settings(
@@ -53,33 +54,52 @@ public final class DataServer implements AutoCloseable {
     }
   }
 
-  /** A blob, and who still needs it. Guarded by {@link #blobs}. */
-  private static final class Held {
-    private final Blob blob;
-    private int pulls;
-    private boolean released;
+  /**
+   * What strangers and slow readers may cost.
+   *
+   * @param arrival time for the handshake and the first request together, if idle is not shorter
+   * @param arrivals at a time that have not asked yet
+   * @param slowest bytes a second of a response on average, once the idle time is over
+   * @param threads run one connection each
+   */
+  record Guards(Duration arrival, int arrivals, long slowest, Executor threads) {
 
-    Held(Blob blob) {
-      this.blob = blob;
+    static final Guards DEFAULT =
+        new Guards(
+            Duration.ofSeconds(5),
+            64,
+            1 << 20,
+            task -> Thread.ofVirtual().name("data-server-connection").start(task));
+
+    /** How long a response may take. */
+    Duration response(long bytes, Duration idle) {
+      return idle.plusMillis(TimeUnit.SECONDS.toMillis(bytes) / slowest);
     }
   }
 
   private final Settings settings;
   private final Optional<NodeCertificates> certificates;
+  private final Guards guards;
   private final ServerSocket listener;
   private final StallWatch watch;
+  private final Arrivals arrivals;
   private final Semaphore connections;
-  private final SecureRandom ids = new SecureRandom();
-  private final Map<Long, Held> blobs = new HashMap<>();
-  private long bytesHeld;
+  private final BlobShelf blobs;
+  private final CountDownLatch closed = new CountDownLatch(1);
 
   private DataServer(
-      Settings settings, Optional<NodeCertificates> certificates, ServerSocket listener) {
+      Settings settings,
+      Optional<NodeCertificates> certificates,
+      Guards guards,
+      ServerSocket listener) {
     this.settings = settings;
     this.certificates = certificates;
+    this.guards = guards;
     this.listener = listener;
     this.watch = new StallWatch("data-server-watch", settings.idle());
+    this.arrivals = new Arrivals(guards.arrivals());
     this.connections = new Semaphore(settings.maxConnections());
+    this.blobs = new BlobShelf(settings.maxBytes());
   }
 
   /**
@@ -89,8 +109,13 @@ public final class DataServer implements AutoCloseable {
    * @throws RolloutException if the address cannot be listened on
    */
   public static DataServer start(Settings settings, Optional<NodeCertificates> certificates) {
-    ServerSocket listener = listen(settings);
-    DataServer server = new DataServer(settings, certificates, listener);
+    return start(settings, certificates, Guards.DEFAULT);
+  }
+
+  /** As {@link #start(Settings, Optional)} with other guards. */
+  static DataServer start(
+      Settings settings, Optional<NodeCertificates> certificates, Guards guards) {
+    DataServer server = new DataServer(settings, certificates, guards, listen(settings));
     var _ = Thread.ofPlatform().daemon().name("data-server").start(server::acceptAll);
     return server;
   }
@@ -124,138 +149,121 @@ public final class DataServer implements AutoCloseable {
    * @throws DataException (too large) if that is more than the server may hold, (closed)
    */
   public DataHandle publish(Blob blob) {
-    synchronized (blobs) {
-      if (listener.isClosed()) {
-        throw new DataException(Reason.CLOSED, "data server: closed (expected: running)");
-      }
-      if (blob.length() > settings.maxBytes() - bytesHeld) {
-        throw new DataException(
-            Reason.TOO_LARGE,
-            "blob: %d bytes beside %d held (expected: at most %d in all); raise cluster.blobBytes"
-                .formatted(blob.length(), bytesHeld, settings.maxBytes()));
-      }
-      long id = nextId();
-      DataHandle handle = new DataHandle(settings.host(), port(), id, blob.length(), blob.crc32c());
-      blobs.put(id, new Held(blob));
-      bytesHeld += blob.length();
-      return handle;
-    }
-  }
-
-  /** Random, so that a handle of a server that was here before finds nothing. */
-  private long nextId() {
-    long id;
-    do {
-      id = ids.nextLong() & Long.MAX_VALUE;
-    } while (id == 0 || blobs.containsKey(id));
-    return id;
+    return new DataHandle(settings.host(), port(), blobs.add(blob), blob.length(), blob.crc32c());
   }
 
   /** Ends what a handle stands for: no new pull finds it, those under way end as they would. */
   public void release(DataHandle handle) {
-    synchronized (blobs) {
-      Held held = blobs.get(handle.id());
-      if (held != null) {
-        held.released = true;
-        forget(handle.id(), held);
-      }
-    }
+    blobs.release(handle.id());
   }
 
   /** Bytes of all blobs that are not yet gone. */
   public long bytesHeld() {
-    synchronized (blobs) {
-      return bytesHeld;
-    }
+    return blobs.bytesHeld();
   }
 
-  /** Connections at this moment. */
+  /** Connections at this moment, those that have not asked for anything among them. */
   public int connections() {
     return watch.size();
   }
 
-  private Optional<Held> begin(DataProtocol.Request request) throws IOException {
-    synchronized (blobs) {
-      if (listener.isClosed()) {
-        // Not unknown: the peer shall see a node that ended.
-        throw new IOException("data server: closed");
-      }
-      Held held = blobs.get(request.id());
-      if (held == null || held.released || held.blob.length() != request.length()) {
-        return Optional.empty();
-      }
-      held.pulls++;
-      return Optional.of(held);
-    }
-  }
-
-  private void end(long id, Held held) {
-    synchronized (blobs) {
-      held.pulls--;
-      forget(id, held);
-    }
-  }
-
-  private void forget(long id, Held held) {
-    if (held.released && held.pulls == 0 && blobs.remove(id, held)) {
-      bytesHeld -= held.blob.length();
-    }
-  }
-
+  /** Only {@link #close} ends it: a node that no longer accepts would look alive. */
   private void acceptAll() {
     while (!listener.isClosed()) {
       try {
         admit(listener.accept());
-      } catch (IOException e) {
-        if (!listener.isClosed()) {
-          LOG.warn("data server: {}", e.toString());
+      } catch (IOException | RuntimeException | Error e) {
+        // No memory, no thread, no file handle: it may be there again in a while.
+        if (!isClosedAfterAWhile()) {
+          LOG.warn("data server: a connection is lost: {}", e.toString());
         }
       }
     }
   }
 
+  private boolean isClosedAfterAWhile() {
+    try {
+      return closed.await(PAUSE_MILLIS, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      // Nobody does; the loop has its own end.
+      return listener.isClosed();
+    }
+  }
+
   private void admit(Socket plain) {
     DataSocket socket = new DataSocket(plain);
-    if (!connections.tryAcquire()) {
-      LOG.warn("data server: more than {} connections; one closed", settings.maxConnections());
-      socket.close();
-      return;
-    }
+    socket.endAfter(
+        guards.arrival().compareTo(settings.idle()) < 0 ? guards.arrival() : settings.idle());
     watch.add(socket);
-    var _ = Thread.ofVirtual().name("data-server-connection").start(() -> serve(socket));
+    arrivals.add(socket);
+    try {
+      guards.threads().execute(() -> serve(socket));
+    } catch (RuntimeException | Error e) {
+      leave(socket);
+      throw e;
+    }
+  }
+
+  private void leave(DataSocket socket) {
+    socket.close();
+    arrivals.remove(socket);
+    watch.remove(socket);
   }
 
   private void serve(DataSocket socket) {
-    try (socket) {
+    try {
       socket.accept(certificates, settings.idle());
+      Optional<DataProtocol.Request> first = DataProtocol.readRequest(socket.in());
+      if (first.isPresent()) {
+        arrivals.remove(socket);
+        serve(first.get(), socket);
+      }
+    } catch (IOException e) {
+      LOG.debug("data server: connection closed: {}", e.toString());
+    } catch (RuntimeException | Error e) {
+      LOG.warn("data server: connection closed: {}", e.toString());
+    } finally {
+      leave(socket);
+    }
+  }
+
+  private void serve(DataProtocol.Request first, DataSocket socket) throws IOException {
+    if (!connections.tryAcquire()) {
+      LOG.warn("data server: more than {} connections; one closed", settings.maxConnections());
+      return;
+    }
+    try {
       OutputStream out = socket.out();
-      for (var request = DataProtocol.readRequest(socket.in());
+      for (var request = Optional.of(first);
           request.isPresent();
           request = DataProtocol.readRequest(socket.in())) {
         socket.moved();
         answer(request.get(), socket, out);
+        socket.endNever();
       }
-    } catch (IOException e) {
-      LOG.debug("data server: connection closed: {}", e.toString());
     } finally {
-      watch.remove(socket);
       connections.release();
     }
   }
 
   private void answer(DataProtocol.Request request, DataSocket socket, OutputStream out)
       throws IOException {
-    Optional<Held> held = begin(request);
-    if (held.isEmpty()) {
+    Optional<Blob> blob = blobs.begin(request.id(), request.length());
+    if (blob.isEmpty()) {
+      if (blobs.isClosed()) {
+        // Not unknown: the peer shall see a node that ended.
+        throw new IOException("data server: closed");
+      }
       out.write(DataProtocol.encode(new DataProtocol.Response(false, 0)));
       return;
     }
     try {
       long bytes = request.length() - request.offset();
+      socket.endAfter(guards.response(bytes, settings.idle()));
       out.write(DataProtocol.encode(new DataProtocol.Response(true, bytes)));
-      send(held.get().blob, request.offset(), socket, out);
+      send(blob.get(), request.offset(), socket, out);
     } finally {
-      end(request.id(), held.get());
+      blobs.end(request.id());
     }
   }
 
@@ -274,15 +282,13 @@ public final class DataServer implements AutoCloseable {
   /** Closes port and connections and forgets all blobs. */
   @Override
   public void close() {
-    synchronized (blobs) {
-      try {
-        listener.close();
-      } catch (IOException e) {
-        LOG.debug("data server: {}", e.toString());
-      }
-      blobs.clear();
-      bytesHeld = 0;
+    blobs.close();
+    try {
+      listener.close();
+    } catch (IOException e) {
+      LOG.debug("data server: {}", e.toString());
     }
+    closed.countDown();
     watch.close();
   }
 }

@@ -7,12 +7,13 @@ import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Closes connections on which nothing has moved for too long. A socket's own timeout bounds reads,
- * not the writes that a peer who reads nothing lets wait.
+ * Closes connections on which nothing has moved for too long, or whose time is over. A socket's own
+ * timeout bounds reads, not the writes that a peer who reads nothing lets wait.
  */
 final class StallWatch implements AutoCloseable {
 
   private static final int CHECKS_PER_IDLE = 4;
+  private static final long LONGEST_PERIOD_MILLIS = 500;
 
   private final Duration idle;
   private final Set<DataSocket> sockets = ConcurrentHashMap.newKeySet();
@@ -23,7 +24,7 @@ final class StallWatch implements AutoCloseable {
     this.timer =
         new ScheduledThreadPoolExecutor(1, Thread.ofPlatform().daemon().name(name).factory());
     timer.setRemoveOnCancelPolicy(true);
-    long period = Math.max(1, idle.toMillis() / CHECKS_PER_IDLE);
+    long period = Math.clamp(idle.toMillis() / CHECKS_PER_IDLE, 1, LONGEST_PERIOD_MILLIS);
     var _ = timer.scheduleWithFixedDelay(this::check, period, period, TimeUnit.MILLISECONDS);
   }
 
@@ -50,7 +51,9 @@ final class StallWatch implements AutoCloseable {
   }
 
   private void check() {
-    sockets.stream().filter(socket -> socket.isStalled(idle)).forEach(DataSocket::close);
+    sockets.stream()
+        .filter(socket -> socket.isStalled(idle) || socket.isOver())
+        .forEach(DataSocket::close);
   }
 
   @Override

@@ -1,7 +1,9 @@
 package io.flowloop.rollout;
 
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.zip.CRC32C;
 
 /** Bytes changed at random: bits, bytes, whole numbers, ends. */
 final class Mutation {
@@ -19,6 +21,22 @@ final class Mutation {
       change(bytes, random);
     }
     return bytes;
+  }
+
+  /**
+   * Bytes with the CRC-32C of the first {@code length} made right again behind these, so that
+   * whoever compares it gets to see the rest; as they are if they end before.
+   */
+  static byte[] resealed(byte[] bytes, int length) {
+    return bytes.length < length + Integer.BYTES
+        ? bytes
+        : ByteBuffer.wrap(bytes.clone()).putInt(length, crc32c(bytes, length)).array();
+  }
+
+  static int crc32c(byte[] bytes, int length) {
+    CRC32C crc = new CRC32C();
+    crc.update(bytes, 0, length);
+    return (int) crc.getValue();
   }
 
   private static void change(byte[] bytes, Random random) {

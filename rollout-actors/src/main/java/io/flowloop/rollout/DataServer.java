@@ -58,11 +58,11 @@ public final class DataServer implements AutoCloseable {
    * What strangers and slow readers may cost.
    *
    * @param arrival time for the handshake and the first request together, if idle is not shorter
-   * @param arrivals at a time that have not asked yet
+   * @param spareArrivals that may be under way beside as many as there may be connections
    * @param slowest bytes a second of a response on average, once the idle time is over
    * @param threads run one connection each
    */
-  record Guards(Duration arrival, int arrivals, long slowest, Executor threads) {
+  record Guards(Duration arrival, int spareArrivals, long slowest, Executor threads) {
 
     static final Guards DEFAULT =
         new Guards(
@@ -97,7 +97,7 @@ public final class DataServer implements AutoCloseable {
     this.guards = guards;
     this.listener = listener;
     this.watch = new StallWatch("data-server-watch", settings.idle());
-    this.arrivals = new Arrivals(guards.arrivals());
+    this.arrivals = new Arrivals(settings.maxConnections() + guards.spareArrivals());
     this.connections = new Semaphore(settings.maxConnections());
     this.blobs = new BlobShelf(settings.maxBytes());
   }

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -88,7 +89,24 @@ class DataServerTest {
     }
 
     assertThat(fetched(handle, node)).isEqualTo(bytes);
-    DataChannelTest.await(() -> server.connections() <= 5);
+    DataChannelTest.await(() -> server.connections() <= 6);
+  }
+
+  @Test
+  void accept_asManyNodesAtOnceAsMayConnect_servesThemAll() throws Exception {
+    Optional<NodeCertificates> node = node();
+    DataServer server = server(40, LONG, node, new DataServer.Guards(LONG, 0, 1, THREADS));
+    DataHandle handle = server.publish(Blob.copyOf(DataChannelTest.random(1000)));
+    List<CompletableFuture<Blob>> pulls = new ArrayList<>();
+    for (int i = 0; i < 40; i++) {
+      DataClient client =
+          opened(DataClient.create(new DataClient.Settings(BYTES, 1, 1, LONG), node));
+      pulls.add(client.fetch(handle, LONG));
+    }
+
+    for (CompletableFuture<Blob> pull : pulls) {
+      assertThat(pull.get(20, TimeUnit.SECONDS).length()).isEqualTo(1000);
+    }
   }
 
   @Test

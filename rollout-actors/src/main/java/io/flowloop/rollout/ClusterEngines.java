@@ -73,6 +73,7 @@ final class ClusterEngines extends AbstractMatchingBehavior<ClusterEngines.Comma
       String model,
       RemoteEngine.Means means) {
     super(context);
+    context.setLoggerName(ClusterEngines.class);
     this.router = router;
     this.model = model;
     this.means = means;

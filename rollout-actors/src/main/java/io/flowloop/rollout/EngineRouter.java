@@ -215,6 +215,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
 
   private EngineRouter(ActorContext<Command> context, EngineFactory factory, Rules rules) {
     super(context);
+    context.setLoggerName(EngineRouter.class);
     this.rules = rules;
     this.table = new LeaseTable(rules.packGroups(), rules.maxRowsPerForward(), new Sending());
     this.fleet =

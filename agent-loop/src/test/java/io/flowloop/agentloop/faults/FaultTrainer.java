@@ -1,0 +1,138 @@
+package io.flowloop.agentloop.faults;
+
+import io.flowloop.agentloop.FlowLoop;
+import io.flowloop.agentloop.RolloutListener;
+import io.flowloop.config.ConfigLoader;
+import io.flowloop.config.ConfigSources;
+import io.flowloop.config.FlowLoopConfig;
+import io.flowloop.reward.RewardFunction;
+import io.flowloop.engine.RgbImage;
+import io.flowloop.rollout.RewardedSample;
+import io.flowloop.rollout.RolloutBatch;
+import io.flowloop.rollout.ToyEngines;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.IntStream;
+
+/**
+ * A process that is the trainer of a cluster, and counts: it draws step after step on the nodes
+ * that join, says so, and at the end what became of samples and leases.
+ *
+ * <p>Arguments: steps, milliseconds that a reward takes, and settings. {@code http.port} must be
+ * one of them.
+ */
+final class FaultTrainer {
+
+  /** Its last line, for {@link Verdict}. */
+  static final String VERDICT = "verdict";
+
+  private FaultTrainer() {}
+
+  /** A reward of an image alone that takes its time. */
+  private record SlowBrightness(long millis) implements RewardFunction {
+
+    @Override
+    public String name() {
+      return "brightness";
+    }
+
+    @Override
+    public double score(String prompt, RgbImage image) {
+      LockSupport.parkNanos(Duration.ofMillis(millis).toNanos());
+      return ToyEngines.brightness(prompt, image).total();
+    }
+  }
+
+  public static void main(String[] args) throws Exception {
+    int steps = Integer.parseInt(args[0]);
+    long rewardMillis = Long.parseLong(args[1]);
+    FlowLoopConfig config =
+        ConfigLoader.load(
+                ConfigSources.of(Arrays.copyOfRange(args, 2, args.length)), FlowLoop.knownNames())
+            .config();
+    int expected = 0;
+    int done = 0;
+    int twice = 0;
+    long hash = 1;
+    try (FlowLoop loop =
+        FlowLoop.builder(config)
+            .engines(
+                _ -> {
+                  throw new IllegalStateException("no engine on the trainer");
+                })
+            .promptCheck(_ -> {})
+            .ownRewardsOnly()
+            .rewardFunction(new SlowBrightness(rewardMillis), 1)
+            .build()) {
+      for (int step = 0; step < steps; step++) {
+        List<String> prompts = prompts(config.data().promptsPerStep(), step);
+        expected += prompts.size() * config.rollout().n();
+        RolloutBatch batch = loop.rollout(prompts, step, RolloutListener.NONE);
+        Set<Integer> rows = new HashSet<>();
+        for (RewardedSample sample : batch.samples()) {
+          rows.add(sample.row().index());
+          hash = 31 * hash + Arrays.hashCode(sample.sample().image().rgb());
+        }
+        done += rows.size();
+        twice += batch.samples().size() - rows.size();
+        System.out.println("step " + (step + 1));
+      }
+      Map<String, Integer> metrics = metrics(config.http().port().orElseThrow());
+      System.out.printf(
+          "%s %d %d %d %d %d %d %x%n",
+          VERDICT,
+          expected,
+          done,
+          twice,
+          sum(metrics, "flowloop_leases"),
+          sum(metrics, "flowloop_requests_retried"),
+          sum(metrics, "flowloop_results_late"),
+          hash);
+    }
+  }
+
+  private static List<String> prompts(int count, int step) {
+    return IntStream.range(0, count).mapToObj(i -> "prompt %d of %d".formatted(i, step)).toList();
+  }
+
+  private static Map<String, Integer> metrics(int port) throws IOException, InterruptedException {
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      String text =
+          client
+              .send(
+                  HttpRequest.newBuilder(
+                          URI.create("http://127.0.0.1:%d/metrics".formatted(port)))
+                      .build(),
+                  HttpResponse.BodyHandlers.ofString())
+              .body();
+      Map<String, Integer> metrics = new TreeMap<>();
+      text.lines()
+          .filter(line -> line.startsWith("flowloop_"))
+          .forEach(
+              line -> {
+                int space = line.lastIndexOf(' ');
+                metrics.put(
+                    line.substring(0, space), (int) Double.parseDouble(line.substring(space + 1)));
+              });
+      return metrics;
+    }
+  }
+
+  private static int sum(Map<String, Integer> metrics, String series) {
+    return metrics.entrySet().stream()
+        .filter(entry -> entry.getKey().startsWith(series))
+        .mapToInt(Map.Entry::getValue)
+        .sum();
+  }
+}

@@ -56,7 +56,8 @@ record Substitutions(List<ConfigObject> sources) implements ConfigResolver {
     }
     throw new ConfigException.Parse(
         origin(path),
-        "${%1$s} is a variable of the environment, which settings do not read; expected: a setting, or key=\"$%1$s\" on the command line"
+        ("${%1$s} is a variable of the environment, which settings do not read;"
+                + " expected: a setting, or key=\"$%1$s\" on the command line")
             .formatted(path));
   }
 

@@ -82,7 +82,6 @@ public final class ClusterNode implements AutoCloseable {
     NodeLink link = NodeLink.open(cluster);
     EngineHost.Means means =
         new EngineHost.Means(
-            cluster.host() + ":" + cluster.port(),
             work.model(),
             work.engines(),
             work.canary(),

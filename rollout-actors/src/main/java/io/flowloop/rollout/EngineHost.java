@@ -87,7 +87,7 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
   /**
    * What engine this is.
    *
-   * @param node of the host, as its messages call it
+   * @param node its host and port
    * @param engine its number there, 0-based
    * @param model all that its samples depend on beside requests and synced weights
    */
@@ -135,12 +135,10 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
   /**
    * What hosts of a node are made with.
    *
-   * @param node its name for messages
    * @param model all that samples depend on beside requests and synced weights
    * @param canary what an engine must draw before it is offered to anybody
    */
   record Means(
-      String node,
       String model,
       EngineFactory engines,
       RolloutRequest canary,
@@ -204,7 +202,10 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
   }
 
   private Behavior<Command> onDescribe(ActorRef<Description> replyTo) {
-    replyTo.tell(new Description(getContext().getSelf(), means.node(), index, means.model()));
+    String node = getContext().getSystem().address().hostPort();
+    replyTo.tell(
+        new Description(
+            getContext().getSelf(), node.substring(node.indexOf('@') + 1), index, means.model()));
     return this;
   }
 

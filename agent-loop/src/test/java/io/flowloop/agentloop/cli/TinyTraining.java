@@ -18,14 +18,14 @@ import java.util.stream.Stream;
  * Training runs of {@link #STEPS} steps that take a second: the tiny model, four images a step, a
  * reward that costs nothing and differs from image to image.
  */
-final class TinyTraining {
+public final class TinyTraining {
 
   static final int STEPS = 4;
 
   private TinyTraining() {}
 
   /** The words of a run into {@code dir}; later ones win. */
-  static String[] args(Path temp, Path dir, String... more) {
+  public static String[] args(Path temp, Path dir, String... more) {
     List<String> args =
         new ArrayList<>(
             List.of(
@@ -61,7 +61,7 @@ final class TinyTraining {
   }
 
   /** Both runs have learned the same, to the last bit. */
-  static void assertSame(Path dir, Path expected, int step) {
+  public static void assertSame(Path dir, Path expected, int step) {
     for (String file : List.of("learner.safetensors", "policy.safetensors")) {
       assertThat(checkpoint(dir, step).resolve(file))
           .hasSameBinaryContentAs(checkpoint(expected, step).resolve(file));

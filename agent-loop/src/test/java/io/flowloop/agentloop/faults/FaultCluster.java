@@ -28,7 +28,7 @@ final class FaultCluster implements AutoCloseable {
       List.of(
           "rollout.n=4",
           "rollout.engines=1",
-          "rollout.requestTimeout=60 s",
+          "rollout.requestTimeout=20 s",
           "sampler.numInferenceSteps=10",
           "data.promptsPerStep=8");
 

@@ -88,7 +88,7 @@ final class FaultTrainer {
         twice += batch.samples().size() - rows.size();
         System.out.println("step " + (step + 1));
       }
-      Map<String, Integer> metrics = metrics(config.http().port().orElseThrow());
+      Map<String, Integer> metrics = metricsAtTheEnd(config.http().port().orElseThrow());
       System.out.printf(
           "%s %d %d %d %d %d %d %x%n",
           VERDICT,
@@ -104,6 +104,18 @@ final class FaultTrainer {
 
   private static List<String> prompts(int count, int step) {
     return IntStream.range(0, count).mapToObj(i -> "prompt %d of %d".formatted(i, step)).toList();
+  }
+
+  /** The figures when no lease is left, or after a minute; a hung engine's end with its time. */
+  private static Map<String, Integer> metricsAtTheEnd(int port)
+      throws IOException, InterruptedException {
+    long end = System.nanoTime() + Duration.ofMinutes(1).toNanos();
+    Map<String, Integer> metrics = metrics(port);
+    while (sum(metrics, "flowloop_leases") > 0 && System.nanoTime() < end) {
+      LockSupport.parkNanos(Duration.ofMillis(100).toNanos());
+      metrics = metrics(port);
+    }
+    return metrics;
   }
 
   private static Map<String, Integer> metrics(int port) throws IOException, InterruptedException {

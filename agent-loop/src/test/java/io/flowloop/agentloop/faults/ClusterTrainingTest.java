@@ -161,12 +161,12 @@ class ClusterTrainingTest {
     String _ = trainer.awaitLine("step 3/");
     long begun = System.nanoTime();
     assertThat(second.kill()).isEqualTo(FlowLoopProcess.KILLED);
-    second = node();
+    var _ = node();
     assertThat(first.kill()).isEqualTo(FlowLoopProcess.KILLED);
     String _ = trainer.awaitLine("step \\d+/");
     trainer.terminate();
     assertThat(trainer.exitCode()).as(trainer.output()).isZero();
-    first = node();
+    var _ = node();
     FlowLoopProcess again = trainer("run", "--resume");
     String _ = again.awaitLine("step \\d+/");
     Duration recovery = Duration.ofNanos(System.nanoTime() - begun);

@@ -72,10 +72,19 @@ final class FaultCluster implements AutoCloseable {
 
   /** The trainer's process, to be started: so many steps, and settings beside the common ones. */
   FlowLoopCommand trainer(int steps, long rewardMillis, String... settings) {
+    return trainer(String.valueOf(steps), rewardMillis, settings);
+  }
+
+  /** Likewise for some time. */
+  FlowLoopCommand trainer(Duration time, String... settings) {
+    return trainer(time.toSeconds() + "s", 0, settings);
+  }
+
+  private FlowLoopCommand trainer(String steps, long rewardMillis, String... settings) {
     List<String> args =
         new ArrayList<>(
             List.of(
-                String.valueOf(steps),
+                steps,
                 String.valueOf(rewardMillis),
                 "cluster.enabled=true",
                 "cluster.host=" + trainerHost,

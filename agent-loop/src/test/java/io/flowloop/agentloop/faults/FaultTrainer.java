@@ -23,14 +23,15 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
 /**
  * A process that is the trainer of a cluster, and counts: it draws step after step on the nodes
  * that join, says so, and at the end what became of samples and leases.
  *
- * <p>Arguments: steps, milliseconds that a reward takes, and settings. {@code http.port} must be
- * one of them.
+ * <p>Arguments: steps, or seconds as {@code 60s}; milliseconds that a reward takes; and settings,
+ * {@code http.port} among them.
  */
 final class FaultTrainer {
 
@@ -55,7 +56,8 @@ final class FaultTrainer {
   }
 
   public static void main(String[] args) throws Exception {
-    int steps = Integer.parseInt(args[0]);
+    long begun = System.nanoTime();
+    IntPredicate goesOn = goesOn(args[0], begun);
     long rewardMillis = Long.parseLong(args[1]);
     FlowLoopConfig config =
         ConfigLoader.load(
@@ -75,7 +77,7 @@ final class FaultTrainer {
             .ownRewardsOnly()
             .rewardFunction(new SlowBrightness(rewardMillis), 1)
             .build()) {
-      for (int step = 0; step < steps; step++) {
+      for (int step = 0; goesOn.test(step); step++) {
         List<String> prompts = prompts(config.data().promptsPerStep(), step);
         expected += prompts.size() * config.rollout().n();
         RolloutBatch batch = loop.rollout(prompts, step, RolloutListener.NONE);
@@ -100,6 +102,15 @@ final class FaultTrainer {
           sum(metrics, "flowloop_results_late"),
           hash);
     }
+  }
+
+  private static IntPredicate goesOn(String steps, long begun) {
+    if (steps.endsWith("s")) {
+      Duration time = Duration.ofSeconds(Long.parseLong(steps.substring(0, steps.length() - 1)));
+      return _ -> System.nanoTime() - begun < time.toNanos();
+    }
+    int count = Integer.parseInt(steps);
+    return step -> step < count;
   }
 
   private static List<String> prompts(int count, int step) {

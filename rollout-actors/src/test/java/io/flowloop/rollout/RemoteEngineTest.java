@@ -175,12 +175,11 @@ class RemoteEngineTest {
     engine.tell(new EngineActor.Load(weights));
     EngineHost.Order order = want(1).orders().getFirst();
 
-    assertThat(
-            WeightsBlob.decode(
-                data.client()
-                    .fetch(order.weights().orElseThrow(), Duration.ofSeconds(10))
-                    .join()))
-        .isEqualTo(weights);
+    PolicyWeights pulled =
+        WeightsBlob.decode(
+            data.client().fetch(order.weights().orElseThrow(), Duration.ofSeconds(10)).join());
+    pulled.requireIntact();
+    assertThat(pulled.checksum()).isEqualTo(weights.checksum());
     assertThat(data.bytesHeld()).isPositive();
     EngineHost.LoadedOrder loaded =
         new EngineHost.LoadedOrder(order.number(), 3, weights.checksum());

@@ -3,6 +3,7 @@ package io.flowloop.agentloop.cli;
 import io.flowloop.config.ConfigException;
 import io.flowloop.config.Nearest;
 import io.flowloop.engine.EngineException;
+import io.flowloop.rollout.NodeCertificateException;
 import io.flowloop.rollout.RolloutException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -59,7 +60,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     String name = command.getCommandName();
     PrintWriter err = command.getErr();
     return switch (e) {
-      case ConfigException _, BadInputException _ -> {
+      case ConfigException _, BadInputException _, NodeCertificateException _ -> {
         err.println(e.getMessage());
         yield BAD_INPUT;
       }

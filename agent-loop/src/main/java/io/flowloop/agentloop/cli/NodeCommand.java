@@ -4,16 +4,17 @@ import io.flowloop.agentloop.Engines;
 import io.flowloop.agentloop.http.NodeHttp;
 import io.flowloop.agentloop.http.NodeMeters;
 import io.flowloop.config.ClusterConfig;
+import io.flowloop.config.ClusterRole;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.Purpose;
 import io.flowloop.config.ResolvedConfig;
 import io.flowloop.config.RolloutConfig;
 import io.flowloop.rollout.ClusterNode;
-import io.flowloop.rollout.NodeCertificateException;
 import io.flowloop.rollout.RolloutException;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -94,7 +95,9 @@ final class NodeCommand implements Callable<Integer> {
             cluster.dataPort(),
             cluster.boundHost(),
             String.join(", ", cluster.seedNodes()),
-            cluster.roles().orElse(ClusterConfig.NODE_ROLES),
+            cluster.roles().orElse(ClusterConfig.NODE_ROLES).stream()
+                .map(ClusterRole::label)
+                .collect(Collectors.joining(", ")),
             work.engineCount(),
             work.model());
   }
@@ -124,7 +127,7 @@ final class NodeCommand implements Callable<Integer> {
   }
 
   private ClusterNode.End runOnce(FlowLoopConfig config, ClusterNode.Work work) {
-    try (ClusterNode node = start(config.cluster(), work)) {
+    try (ClusterNode node = ClusterNode.start(config.cluster(), work)) {
       stop.onRequest(node::close);
       if (config.http().port().isPresent()) {
         var _ =
@@ -134,14 +137,6 @@ final class NodeCommand implements Callable<Integer> {
       return node.ended().toCompletableFuture().join();
     } catch (CompletionException e) {
       throw e.getCause() instanceof RolloutException known ? known : e;
-    }
-  }
-
-  private static ClusterNode start(ClusterConfig cluster, ClusterNode.Work work) {
-    try {
-      return ClusterNode.start(cluster, work);
-    } catch (NodeCertificateException e) {
-      throw new BadInputException(String.valueOf(e.getMessage()), e);
     }
   }
 }

@@ -1,0 +1,68 @@
+package io.flowloop.agentloop.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class NodeCommandTest {
+
+  private static final String SEEDS = "cluster.seedNodes=[trainer-1:7355]";
+
+  @TempDir Path dir;
+
+  @Test
+  void dryRun_tellsWhereItJoinsAndWhatItDraws() {
+    Run run =
+        Run.of(
+            "node",
+            "--dry-run",
+            "--roles=engine",
+            SEEDS,
+            "cluster.host=gpu-1",
+            "cluster.bindHost=0.0.0.0",
+            "cluster.insecure=true",
+            "rollout.engines=3");
+
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out())
+        .contains("gpu-1, ports 7355 and 7356, bound to 0.0.0.0")
+        .contains("trainer-1:7355")
+        .contains("roles       engine")
+        .containsPattern("3: glyph 32 x 96, float32, weights [0-9a-f]{8}, up to 64 rows a forward");
+  }
+
+  @Test
+  void printConfig_showsTheRolesGiven() {
+    Run run =
+        Run.of("node", "--print-config", "--roles=reward", SEEDS, "cluster.insecure=true");
+
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out()).containsPattern("roles.*\\[reward]");
+  }
+
+  @Test
+  void withoutSeeds_isBadInput() {
+    Run run = Run.of("node", "cluster.insecure=true");
+
+    assertThat(run.exitCode()).isEqualTo(Failures.BAD_INPUT);
+    assertThat(run.err()).contains("cluster.seedNodes").contains("where the trainer is");
+  }
+
+  @Test
+  void roleOfTheTrainer_isBadInput() {
+    Run run = Run.of("node", "--roles=trainer", SEEDS, "cluster.insecure=true");
+
+    assertThat(run.exitCode()).isEqualTo(Failures.BAD_INPUT);
+    assertThat(run.err()).contains("engine, reward or both");
+  }
+
+  @Test
+  void folderWithoutCertificates_isBadInputAndNamesTheFile() {
+    Run run = Run.of("node", SEEDS, "cluster.port=0", "cluster.certificates=" + dir);
+
+    assertThat(run.exitCode()).isEqualTo(Failures.BAD_INPUT);
+    assertThat(run.err()).contains("tls.crt");
+  }
+}

@@ -35,6 +35,7 @@ public final class DevelopmentCa {
   private static final String STORE = "ca.p12";
   private static final String PASSWORD = "password";
   private static final String WORK_STORE = "new.p12";
+  private static final String WILDCARD = "*.";
 
   /** The clocks of nodes may be that far behind this one's. */
   private static final String BACKDATED = "-1H";
@@ -113,11 +114,17 @@ public final class DevelopmentCa {
   /**
    * Writes {@code host/tls.crt}, {@code tls.key} and {@code ca.crt}.
    *
-   * @return the folder of the host
+   * @param host a name, an address, or {@code *.} and a name for all hosts of that domain
+   * @return the folder of the host; an asterisk is written as {@code _} there
    * @throws NodeCertificateException if the host is none, or has its folder
    */
   public Path issue(String host) {
-    return issue(host, host);
+    return issue(folderName(host), host);
+  }
+
+  /** No asterisk, which shells would take for a pattern. */
+  private static String folderName(String host) {
+    return host.replace('*', '_');
   }
 
   /** A folder {@code name} whose certificate for the host has ended. */
@@ -191,12 +198,20 @@ public final class DevelopmentCa {
    */
   public static void requireHosts(List<String> hosts) {
     for (String host : hosts) {
-      if (!HostName.isValid(host) || host.equals("ca")) {
+      if (!isHostOrDomain(host) || host.equals("ca")) {
         throw new NodeCertificateException(
-            "host: %s (expected: a name as gpu-1.example, or an address; not ca)"
+            "host: %s (expected: a name as gpu-1.example or *.example.com, or an address; not ca)"
                 .formatted(host.replaceAll("\\p{Cntrl}", "?")));
       }
     }
+  }
+
+  /** A wildcard is for what is in a domain that has a dot: TLS takes no other. */
+  private static boolean isHostOrDomain(String host) {
+    String domain = host.startsWith(WILDCARD) ? host.substring(WILDCARD.length()) : "";
+    return domain.isEmpty()
+        ? HostName.isValid(host)
+        : HostName.isValid(domain) && !HostName.isAddress(domain) && domain.contains(".");
   }
 
   /**
@@ -207,8 +222,9 @@ public final class DevelopmentCa {
   public static void requireNew(Path folder, List<String> hosts) {
     requireHosts(hosts);
     for (String host : hosts) {
-      if (Collections.frequency(hosts, host) > 1 || Files.exists(folder.resolve(host))) {
-        throw there(folder.resolve(host));
+      Path node = folder.resolve(folderName(host));
+      if (Collections.frequency(hosts, host) > 1 || Files.exists(node)) {
+        throw there(node);
       }
     }
   }

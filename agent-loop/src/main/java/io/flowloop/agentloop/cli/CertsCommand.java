@@ -14,10 +14,14 @@ import picocli.CommandLine.Parameters;
     description = {
       "Makes certificates for the nodes of a cluster under development: DIR/HOST with tls.crt,"
           + " tls.key and ca.crt for each host. The authority's key stays in DIR/ca, and signs for"
-          + " hosts that are added later."
+          + " hosts that are added later. One for '*.DOMAIN' is in DIR/_.DOMAIN and good for every"
+          + " host of the domain."
     },
     footerHeading = "%nExamples:%n",
-    footer = {"  flowloop certs out/certs trainer-1 gpu-1 10.0.0.7"})
+    footer = {
+      "  flowloop certs out/certs trainer-1 gpu-1 10.0.0.7",
+      "  flowloop certs out/certs '*.flowloop.default.svc.cluster.local'"
+    })
 final class CertsCommand implements Callable<Integer> {
 
   private final Terminal terminal;

@@ -1,6 +1,7 @@
 package io.flowloop.agentloop.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flowloop.rollout.NodeCertificates;
 import java.io.IOException;
@@ -9,6 +10,8 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CertsCommandTest {
 
@@ -36,6 +39,30 @@ class CertsCommandTest {
     assertThat(permissions(folder.resolve("ca/ca.p12"))).isEqualTo("rw-------");
     assertThat(folder.resolve("gpu-1/ca.crt"))
         .hasSameBinaryContentAs(folder.resolve("127.0.0.1/ca.crt"));
+  }
+
+  @Test
+  void certs_domain_isGoodForItsHostsAndNoOthers() {
+    Path folder = temp.resolve("certs");
+
+    Run run = Run.of("certs", folder.toString(), "*.flowloop.lab.svc.cluster.local");
+
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    Path node = folder.resolve("_.flowloop.lab.svc.cluster.local");
+    assertThat(run.out()).contains("certificate and key in " + node);
+    assertThat(NodeCertificates.load(node, "trainer-0.flowloop.lab.svc.cluster.local").context())
+        .isNotNull();
+    assertThatThrownBy(() -> NodeCertificates.load(node, "flowloop.lab.svc.cluster.local"))
+        .hasMessageContaining("among its alternative names");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"*", "*.", "*.com", "*.10.0.0.7", "a*.example.com", "*.*.example.com"})
+  void certs_asteriskElsewhere_isRefused(String host) {
+    Run run = Run.of("certs", temp.resolve("certs").toString(), host);
+
+    assertThat(run.exitCode()).isEqualTo(Failures.BAD_INPUT);
+    assertThat(run.err()).contains("host: " + host + " (expected: ");
   }
 
   @Test

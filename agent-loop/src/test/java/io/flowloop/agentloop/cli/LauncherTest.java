@@ -22,8 +22,12 @@ class LauncherTest {
   /** The JDK that the launcher finds, or what it says instead. */
   private Run javaHome(Path launcher, Map<String, String> environment)
       throws IOException, InterruptedException {
-    ProcessBuilder builder =
-        new ProcessBuilder(launcher.toString(), "--print-java-home").directory(temp.toFile());
+    return run(launcher, environment, "--print-java-home");
+  }
+
+  private Run run(Path launcher, Map<String, String> environment, String word)
+      throws IOException, InterruptedException {
+    ProcessBuilder builder = new ProcessBuilder(launcher.toString(), word).directory(temp.toFile());
     builder.environment().keySet().removeAll(java.util.Set.of("FLOWLOOP_JAVA_HOME", "JAVA_HOME"));
     builder.environment().putAll(environment);
     Process process = builder.start();
@@ -86,5 +90,20 @@ class LauncherTest {
     Run run = javaHome(second, Map.of("JAVA_HOME", jdk("25.0.3").toString()));
 
     assertThat(run.exitCode()).as(run.err()).isZero();
+  }
+
+  @Test
+  void run_copiedWithoutSources_startsWhatIsThereAndBuildsNothing() throws Exception {
+    Path copy = Files.createDirectories(temp.resolve("copy/agent-loop/target/lib"));
+    Files.createFile(copy.resolve("flowloop-agent-loop.jar"));
+    Path launcher = Files.copy(LAUNCHER, temp.resolve("copy/flowloop"));
+    Path home = jdk("25");
+    Files.writeString(home.resolve("bin/java"), "#!/bin/sh\necho \"started $*\"\n");
+
+    Run run = run(launcher, Map.of("FLOWLOOP_JAVA_HOME", home.toString()), "node");
+
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out()).startsWith("started ").endsWith(" node");
+    assertThat(run.err()).isEmpty();
   }
 }

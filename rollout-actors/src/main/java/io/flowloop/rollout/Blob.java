@@ -1,12 +1,17 @@
 package io.flowloop.rollout;
 
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.ReadableByteChannel;
+import java.nio.channels.WritableByteChannel;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.zip.CRC32C;
 
 /**
- * Bytes that the side channel moves, of any number, in heap chunks. A chunk is what a TLS socket
+ * Bytes that are moved and kept as one, of any number, in heap chunks. A chunk is what a TLS socket
  * takes without a copy of ours, and too small to be an object that the collector treats apart.
  */
 public final class Blob {
@@ -47,6 +52,37 @@ public final class Blob {
   /** Chunks whose checksum was taken while they came. */
   static Blob received(List<byte[]> chunks, long length, long crc32c) {
     return new Blob(chunks, length, crc32c);
+  }
+
+  /**
+   * The next bytes of a channel, of which no more than these are read.
+   *
+   * @throws EOFException if it ends before
+   */
+  public static Blob readFrom(ReadableByteChannel channel, long length) throws IOException {
+    List<byte[]> chunks = new ArrayList<>();
+    for (long left = length; left > 0; left -= CHUNK) {
+      byte[] chunk = new byte[(int) Math.min(CHUNK, left)];
+      ByteBuffer room = ByteBuffer.wrap(chunk);
+      while (room.hasRemaining()) {
+        if (channel.read(room) < 0) {
+          throw new EOFException(
+              "%d bytes of a blob (expected: %d)".formatted(length - left, length));
+        }
+      }
+      chunks.add(chunk);
+    }
+    return of(chunks);
+  }
+
+  /** Writes its bytes. */
+  public void writeTo(WritableByteChannel channel) throws IOException {
+    for (byte[] chunk : chunks) {
+      ByteBuffer bytes = ByteBuffer.wrap(chunk);
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
+      }
+    }
   }
 
   /** Its bytes, and hardly less than what it takes of the heap. */

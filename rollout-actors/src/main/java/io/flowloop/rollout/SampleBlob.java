@@ -28,6 +28,13 @@ public final class SampleBlob {
 
   /** A blob of these samples. */
   public static Blob encode(List<Sample> samples) {
+    BlobWriter writer = new BlobWriter();
+    write(writer, samples);
+    return writer.blob();
+  }
+
+  /** Writes them as a part of a blob. */
+  static void write(BlobWriter writer, List<Sample> samples) {
     IdentityHashMap<PromptEmbedding, Integer> indices = new IdentityHashMap<>();
     List<PromptEmbedding> embeddings = new ArrayList<>();
     for (Sample sample : samples) {
@@ -35,7 +42,6 @@ public final class SampleBlob {
         embeddings.add(sample.promptEmbedding());
       }
     }
-    BlobWriter writer = new BlobWriter();
     writer.putInt(MAGIC);
     writer.putInt(embeddings.size());
     embeddings.forEach(embedding -> write(writer, embedding));
@@ -44,7 +50,6 @@ public final class SampleBlob {
       writer.putInt(indices.getOrDefault(sample.promptEmbedding(), 0));
       write(writer, sample);
     }
-    return writer.blob();
   }
 
   private static void write(BlobWriter writer, PromptEmbedding embedding) {
@@ -105,7 +110,8 @@ public final class SampleBlob {
     return BlobReader.read(blob, "samples", SampleBlob::read);
   }
 
-  private static List<Sample> read(BlobReader reader) {
+  /** Reads what {@link #write} wrote. */
+  static List<Sample> read(BlobReader reader) {
     reader.expect("magic", MAGIC);
     int embeddingCount = reader.readLength(FEWEST_EMBEDDING_BYTES);
     List<PromptEmbedding> embeddings = new ArrayList<>();

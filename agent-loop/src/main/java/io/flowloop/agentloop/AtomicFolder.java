@@ -144,7 +144,7 @@ record AtomicFolder(Path path) {
   }
 
   /** Makes what was created and renamed in a folder outlive a crash of the machine. */
-  private static void sync(Path folder) throws IOException {
+  static void sync(Path folder) throws IOException {
     try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
       channel.force(true);
     } catch (AccessDeniedException e) {

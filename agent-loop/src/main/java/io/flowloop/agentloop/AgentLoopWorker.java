@@ -14,7 +14,6 @@ import io.flowloop.rollout.RolloutException;
 import io.flowloop.rollout.RolloutGroup;
 import io.flowloop.rollout.RolloutRow;
 import io.flowloop.rollout.RolloutRows;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -31,8 +30,8 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 /**
  * Has a chunk of rows drawn and rewarded: sends requests to the router, gives each result to a
  * {@link PostprocessActor}, and gathers the rewarded samples in row order. Tells what comes as it
- * comes, answers once with all whole groups, and stops. A sample of another policy version than the
- * one expected is refused, and its group dropped.
+ * comes, and each group as it becomes whole, says when that was all, and stops. A sample of another
+ * policy version than the one expected is refused, and its group dropped.
  */
 final class AgentLoopWorker extends AbstractMatchingBehavior<AgentLoopWorker.Command> {
 
@@ -56,8 +55,11 @@ final class AgentLoopWorker extends AbstractMatchingBehavior<AgentLoopWorker.Com
   /** A group that will not come. */
   record Dropped(DroppedGroup group) implements Event {}
 
-  /** The whole groups; those dropped were told before. */
-  record Finished(List<RolloutGroup> groups, Batching batching) implements Event {}
+  /** A group with all its samples, which were told before. */
+  record Whole(RolloutGroup group) implements Event {}
+
+  /** Every group was told, whole or dropped. */
+  record Finished(Batching batching) implements Event {}
 
   /**
    * What a worker works with.
@@ -85,7 +87,6 @@ final class AgentLoopWorker extends AbstractMatchingBehavior<AgentLoopWorker.Com
   private final List<RolloutRow> rows;
   private final Map<Integer, RolloutRow> rowByIndex;
   private final OpenGroups open;
-  private final List<RolloutGroup> whole = new ArrayList<>();
   private Batching batching = Batching.NONE;
 
   private AgentLoopWorker(
@@ -116,7 +117,7 @@ final class AgentLoopWorker extends AbstractMatchingBehavior<AgentLoopWorker.Com
     if (!open.isEmpty()) {
       return this;
     }
-    replyTo.tell(new Finished(whole, batching));
+    replyTo.tell(new Finished(batching));
     return Behaviors.stopped();
   }
 
@@ -167,8 +168,8 @@ final class AgentLoopWorker extends AbstractMatchingBehavior<AgentLoopWorker.Com
         samples.stream()
             .map(sample -> sample.withExtraFields(means.agentLoop().extraFields(sample)))
             .toList();
-    recorded.forEach(sample -> open.add(sample).ifPresent(whole::add));
     replyTo.tell(new Rewarded(recorded));
+    recorded.forEach(sample -> open.add(sample).ifPresent(group -> replyTo.tell(new Whole(group))));
   }
 
   private void drop(List<RolloutRow> failed, Throwable cause) {

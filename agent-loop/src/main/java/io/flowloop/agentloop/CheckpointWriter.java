@@ -7,6 +7,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 
 /**
  * Writes checkpoints on a thread of its own, so that training does not wait for the disk: one at a
@@ -18,19 +19,31 @@ import java.util.function.Consumer;
 final class CheckpointWriter implements AutoCloseable {
 
   private final Checkpoints checkpoints;
+  private final IntConsumer written;
   private final Consumer<String> warnings;
   private final ExecutorService thread =
       Executors.newSingleThreadExecutor(Thread.ofPlatform().name("checkpoints").factory());
   private CompletableFuture<Void> last = CompletableFuture.completedFuture(null);
 
-  CheckpointWriter(Checkpoints checkpoints, Consumer<String> warnings) {
+  /**
+   * A writer.
+   *
+   * @param written told the step of each checkpoint that is whole and on the disk, the best ones
+   *     aside, on the writer's thread
+   */
+  CheckpointWriter(Checkpoints checkpoints, IntConsumer written, Consumer<String> warnings) {
     this.checkpoints = checkpoints;
+    this.written = written;
     this.warnings = warnings;
   }
 
   /** Has a checkpoint written beside the others. */
   void write(Checkpoint checkpoint) {
-    next(() -> checkpoints.save(checkpoint));
+    next(
+        () -> {
+          checkpoints.save(checkpoint);
+          written.accept(checkpoint.step());
+        });
   }
 
   /** Has the best checkpoint written in place of the one before. */

@@ -14,6 +14,7 @@ import io.flowloop.rollout.RolloutRows;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -26,9 +27,9 @@ import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 
 /**
- * One rollout: waits for the engines, has workers draw its rows with the policy that the engines
- * have then, gathers their groups into a batch and stops. Whatever ends it, its result is
- * completed, and all that it began stops with it.
+ * One rollout: waits for the engines, has workers draw those of its rows that no journal has, with
+ * the policy that the engines have then, gathers the groups into a batch and stops. Whatever ends
+ * it, its result is completed, and all that it began stops with it.
  */
 final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> {
 
@@ -59,25 +60,30 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
   /** A rollout that begins at once, and fails if no group is left. */
   static Behavior<Command> create(TrainerActor.Rollout order, Means means) {
     return Behaviors.setup(
-        context -> new RolloutActor(context, order, means, _ -> {}, RolloutBatch::requireGroups));
+        context ->
+            new RolloutActor(
+                context, order, means, StepJournal.NONE, _ -> {}, RolloutBatch::requireGroups));
   }
 
   /**
    * One of several rollouts of a step, which may be left with no group.
    *
+   * @param journal has groups that need not be drawn, and is told each one that was
    * @param drawn told the time since the first request whenever one has been drawn, the last time
    *     before the result is completed
    */
   static Behavior<Command> createPart(
-      TrainerActor.Rollout order, Means means, Consumer<Duration> drawn) {
+      TrainerActor.Rollout order, Means means, StepJournal journal, Consumer<Duration> drawn) {
     return Behaviors.setup(
-        context -> new RolloutActor(context, order, means, drawn, UnaryOperator.identity()));
+        context ->
+            new RolloutActor(context, order, means, journal, drawn, UnaryOperator.identity()));
   }
 
   private final TrainerActor.Rollout order;
   private final RolloutSpec spec;
   private final List<RolloutRow> rows;
   private final Means means;
+  private final StepJournal journal;
   private final Consumer<Duration> drawn;
   private final UnaryOperator<RolloutBatch> check;
   private final List<RolloutGroup> groups = new ArrayList<>();
@@ -91,6 +97,7 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
       ActorContext<Command> context,
       TrainerActor.Rollout order,
       Means means,
+      StepJournal journal,
       Consumer<Duration> drawn,
       UnaryOperator<RolloutBatch> check) {
     super(context);
@@ -98,6 +105,7 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
     this.spec = order.spec();
     this.rows = spec.rows();
     this.means = means;
+    this.journal = journal;
     this.drawn = drawn;
     this.check = check;
     means
@@ -118,8 +126,9 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
         case FromWorker(AgentLoopWorker.Drawn()) -> onDrawn();
         case FromWorker(AgentLoopWorker.Rewarded(List<RewardedSample> rewarded)) ->
             onRewarded(rewarded);
+        case FromWorker(AgentLoopWorker.Whole(RolloutGroup group)) -> onWhole(group);
         case FromWorker(AgentLoopWorker.Dropped(DroppedGroup group)) -> onDropped(group);
-        case FromWorker(AgentLoopWorker.Finished finished) -> onFinished(finished);
+        case FromWorker(AgentLoopWorker.Finished(Batching ofWorker)) -> onFinished(ofWorker);
         case ResultCompleted() -> Behaviors.stopped();
       };
     } catch (RuntimeException e) {
@@ -129,6 +138,16 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
 
   private Behavior<Command> begin(long policyVersion) {
     begun = System.nanoTime();
+    groups.addAll(journal.of(rows));
+    List<RolloutRow> found = rowsOf(groups);
+    // As the run that drew them cut them: its settings were the same.
+    batching =
+        RolloutRows.requests(found, means.enableBatchedDiffusion(), spec.sampling()).batching();
+    List<RolloutRow> missing = new ArrayList<>(rows);
+    missing.removeAll(Set.copyOf(found));
+    if (missing.isEmpty()) {
+      return end();
+    }
     AgentLoopWorker.Means workerMeans =
         new AgentLoopWorker.Means(
             means.agentLoop(),
@@ -139,7 +158,7 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
             means.rewards());
     ActorRef<AgentLoopWorker.Event> events =
         getContext().messageAdapter(AgentLoopWorker.Event.class, FromWorker::new);
-    for (List<RolloutRow> chunk : RolloutRows.chunks(rows, means.workers())) {
+    for (List<RolloutRow> chunk : RolloutRows.chunks(missing, means.workers())) {
       ActorRef<AgentLoopWorker.Command> worker =
           getContext()
               .spawn(AgentLoopWorker.create(chunk, workerMeans, events), "worker-" + working++);
@@ -147,6 +166,13 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
       worker.tell(new AgentLoopWorker.Begin());
     }
     return this;
+  }
+
+  private static List<RolloutRow> rowsOf(List<RolloutGroup> groups) {
+    return groups.stream()
+        .flatMap(group -> group.samples().stream())
+        .map(RewardedSample::row)
+        .toList();
   }
 
   private Behavior<Command> onDrawn() {
@@ -159,6 +185,12 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
     return this;
   }
 
+  private Behavior<Command> onWhole(RolloutGroup group) {
+    groups.add(group);
+    journal.keeper().accept(group);
+    return this;
+  }
+
   private Behavior<Command> onDropped(DroppedGroup group) {
     if (means.onFailure() == OnFailure.FAIL_RUN) {
       return fail(group.cause());
@@ -168,13 +200,13 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
     return this;
   }
 
-  private Behavior<Command> onFinished(AgentLoopWorker.Finished finished) {
-    groups.addAll(finished.groups());
-    batching = batching.plus(finished.batching());
+  private Behavior<Command> onFinished(Batching ofWorker) {
+    batching = batching.plus(ofWorker);
     working--;
-    if (working > 0) {
-      return this;
-    }
+    return working > 0 ? this : end();
+  }
+
+  private Behavior<Command> end() {
     RolloutBatch batch = new RolloutBatch(spec.step(), groups, dropped, batching, sinceBegun());
     order.result().complete(check.apply(batch.checkedAgainst(rows)));
     return Behaviors.stopped();

@@ -59,8 +59,7 @@ final class RolloutRunner implements AutoCloseable {
     this.means = means;
     this.promptCheck = promptCheck;
     this.longestForward = means.rollout().requestTimeout();
-    Optional<TrainerNode> node =
-        means.cluster().map(cluster -> TrainerNode.open(cluster.config()));
+    Optional<TrainerNode> node = means.cluster().map(cluster -> TrainerNode.open(cluster.config()));
     Behavior<TrainerActor.Command> root = TrainerActor.create(means, node);
     this.system =
         node.map(open -> open.system(root, longestForward))
@@ -90,7 +89,14 @@ final class RolloutRunner implements AutoCloseable {
     RewardFunctions functions = RewardFunctions.of(reward.weights());
     return start(
         new TrainerActor.Means(
-            rollout, sampler, reward, agentLoop, engines, functions::score, Optional.empty(), Optional.empty()),
+            rollout,
+            sampler,
+            reward,
+            agentLoop,
+            engines,
+            functions::score,
+            Optional.empty(),
+            Optional.empty()),
         functions::checkPrompt,
         functions::close);
   }
@@ -217,16 +223,18 @@ final class RolloutRunner implements AutoCloseable {
    * A training step; see {@link TrainerActor.TrainStep}.
    *
    * @param spares prompts for groups in place of dropped ones
+   * @param journal told of groups on an actor's thread
    * @throws IllegalArgumentException if a reward function refuses a prompt
    */
   CompletableFuture<TrainedStep> trainStep(
       RolloutSpec spec,
       List<String> spares,
       AdvantageEstimator advantages,
+      StepJournal journal,
       RolloutListener listener) {
     spec.prompts().forEach(promptCheck);
     spares.forEach(promptCheck);
-    return order(r -> new TrainerActor.TrainStep(spec, spares, advantages, listener, r));
+    return order(r -> new TrainerActor.TrainStep(spec, spares, advantages, journal, listener, r));
   }
 
   /** The learner goes on from a state; engines keep their weights until the next sync. */

@@ -32,7 +32,7 @@ final class StepMetrics {
     metrics.addAdvantages(step.advantages());
     metrics.addUpdate(step.metrics());
     metrics.values.put("policy/version", (double) step.policy().version());
-    metrics.addRollout(summary);
+    metrics.addRollout(summary, step.journaled());
     metrics.addTimes(step, engines, elapsed);
     return metrics.values;
   }
@@ -85,12 +85,13 @@ final class StepMetrics {
     update.logProbDrift().forEach((i, drift) -> values.put("policy/log_prob_drift/t" + i, drift));
   }
 
-  private void addRollout(RolloutSummary summary) {
+  private void addRollout(RolloutSummary summary, int journaled) {
     values.put("rollout/rows", (double) summary.rows());
     values.put("rollout/rows_batched", (double) summary.batching().rowsBatched());
     values.put("rollout/requests", (double) summary.batching().requests());
     values.put("rollout/groups", (double) summary.groups());
     values.put("rollout/groups_dropped", (double) summary.dropped().size());
+    values.put("rollout/groups_journaled", (double) journaled);
     values.put("rollout/oom_splits", (double) summary.oomSplits());
     summary
         .forwards()

@@ -28,6 +28,14 @@ public interface Tracker extends AutoCloseable {
    */
   default void onStart(Run run) throws IOException {}
 
+  /**
+   * A step begins that a process before this one was at.
+   *
+   * @param step its number, from 1
+   * @param groups those that the journal has and that need not be drawn again, 1 or more
+   */
+  default void onJournal(int step, int groups) throws IOException {}
+
   /** A training step has ended. */
   default void onStep(Metrics metrics) throws IOException {}
 

@@ -42,6 +42,11 @@ final class TrackerGroup implements Tracker {
   }
 
   @Override
+  public void onJournal(int step, int groups) {
+    tell(tracker -> tracker.onJournal(step, groups));
+  }
+
+  @Override
   public void onStep(Metrics metrics) {
     tell(tracker -> tracker.onStep(metrics));
   }

@@ -82,6 +82,7 @@ final class TrainStepActor extends AbstractMatchingBehavior<TrainStepActor.Comma
   private Optional<RolloutBatch> drawn = Optional.empty();
   private Optional<Duration> lastImage = Optional.empty();
   private TrainedStep.Times times = TrainedStep.Times.NONE;
+  private int journaled;
   private boolean awaitsAnswer;
 
   private TrainStepActor(
@@ -102,6 +103,7 @@ final class TrainStepActor extends AbstractMatchingBehavior<TrainStepActor.Comma
 
   private void rollOut() {
     rows.addAll(spec.rows());
+    journaled += order.journal().of(spec.rows()).size();
     lastImage = Optional.empty();
     CompletableFuture<RolloutBatch> part = new CompletableFuture<>();
     ActorRef<Command> self = getContext().getSelf();
@@ -110,6 +112,7 @@ final class TrainStepActor extends AbstractMatchingBehavior<TrainStepActor.Comma
             RolloutActor.createPart(
                 new TrainerActor.Rollout(spec, order.listener(), part),
                 means,
+                order.journal(),
                 sinceBegun -> self.tell(new Drawn(sinceBegun))));
     getContext()
         .pipeToSelf(
@@ -189,6 +192,7 @@ final class TrainStepActor extends AbstractMatchingBehavior<TrainStepActor.Comma
     TrainedStep trained =
         new TrainedStep(
             lesson.batch(),
+            journaled,
             lesson.advantages(),
             updated.metrics(),
             updated.policy(),

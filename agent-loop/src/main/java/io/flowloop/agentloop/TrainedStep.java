@@ -9,6 +9,7 @@ import java.time.Duration;
  * A training step that is done: every engine draws with what it brought.
  *
  * @param batch what was drawn and rewarded, refills included
+ * @param journaled groups of the batch that an earlier process had drawn
  * @param advantages one for each sample of the batch, in its order
  * @param metrics what the update measured
  * @param policy the policy behind the update
@@ -16,6 +17,7 @@ import java.time.Duration;
  */
 record TrainedStep(
     RolloutBatch batch,
+    int journaled,
     double[] advantages,
     UpdateMetrics metrics,
     PolicySnapshot policy,
@@ -46,7 +48,7 @@ record TrainedStep(
   /** The same with the time that its weights took to reach every engine. */
   TrainedStep withSync(Duration spent) {
     Times all = new Times(times.generate, times.reward, times.update, spent);
-    return new TrainedStep(batch, advantages, metrics, policy, all);
+    return new TrainedStep(batch, journaled, advantages, metrics, policy, all);
   }
 
   /** The training step, 0-based. */

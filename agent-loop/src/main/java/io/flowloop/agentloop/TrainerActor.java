@@ -12,9 +12,9 @@ import io.flowloop.rollout.LearnerFactory;
 import io.flowloop.rollout.PolicySnapshot;
 import io.flowloop.rollout.RewardPool;
 import io.flowloop.rollout.RewardScorer;
-import io.flowloop.rollout.TrainerNode;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.RolloutException;
+import io.flowloop.rollout.TrainerNode;
 import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Optional;
@@ -61,12 +61,14 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
    *
    * @param spares prompts for groups in place of dropped ones, in this order; as many as may be
    *     drawn anew
+   * @param journal has the groups that need not be drawn, and is told the others
    * @param listener hears each rollout of the step by itself
    */
   record TrainStep(
       RolloutSpec spec,
       List<String> spares,
       AdvantageEstimator advantages,
+      StepJournal journal,
       RolloutListener listener,
       CompletableFuture<TrainedStep> result)
       implements Order {
@@ -129,13 +131,10 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
   private int rollouts;
   private boolean loneOrderRuns;
 
-  private TrainerActor(
-      ActorContext<Command> context, Means means, Optional<TrainerNode> node) {
+  private TrainerActor(ActorContext<Command> context, Means means, Optional<TrainerNode> node) {
     super(context);
     RolloutConfig rollout = means.rollout();
-    router =
-        context.spawn(
-            EngineRouter.create(means.engines(), rules(means)), "router");
+    router = context.spawn(EngineRouter.create(means.engines(), rules(means)), "router");
     node.ifPresent(joined -> spawnFinder(joined, means));
     RewardConfig reward = means.reward();
     ActorRef<RewardPool.Command> rewards =

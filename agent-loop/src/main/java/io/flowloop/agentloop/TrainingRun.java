@@ -24,7 +24,7 @@ import java.util.function.Consumer;
  *
  * <p>All that a step depends on is in the {@link Checkpoint} before it. A stop gives up what is
  * under way and saves the state behind the last whole step; the run that goes on does it again, to
- * the same bits.
+ * the same bits. What the {@link Journal} has of it is not drawn again.
  */
 final class TrainingRun {
 
@@ -107,9 +107,11 @@ final class TrainingRun {
     Checkpoints checkpoints = Checkpoints.open(dir, config.trainer().keep());
     boolean stopped = false;
     try (TrackerGroup trackers = means.trackers();
-        CheckpointWriter writer = new CheckpointWriter(checkpoints, means.warnings())) {
+        Journal journal = new Journal(dir, config.trainer().journal(), means.warnings());
+        CheckpointWriter writer =
+            new CheckpointWriter(checkpoints, journal::covered, means.warnings())) {
       try {
-        train(from, trackers, writer);
+        train(from, trackers, journal, writer);
       } catch (Stopped e) {
         stopped = true;
       } finally {
@@ -128,7 +130,8 @@ final class TrainingRun {
         step, stopped, first, whole.flatMap(Checkpoint::best), last, elapsed, dir);
   }
 
-  private void train(Optional<Path> from, TrackerGroup trackers, CheckpointWriter writer)
+  private void train(
+      Optional<Path> from, TrackerGroup trackers, Journal journal, CheckpointWriter writer)
       throws Stopped {
     Place place = from.isPresent() ? resumed(from.get()) : begun();
     trackers.onStart(
@@ -142,7 +145,7 @@ final class TrainingRun {
       place = validated(place, trackers, writer);
     }
     while (place.step() < config.trainer().steps()) {
-      place = stepped(place, trackers);
+      place = stepped(place, trackers, journal);
       if (isDue(place, config.trainer().validateEvery())) {
         place = validated(place, trackers, writer);
       }
@@ -184,19 +187,25 @@ final class TrainingRun {
     return await(runner.restore(checkpoint.learner()));
   }
 
-  private Place stepped(Place place, TrackerGroup trackers) throws Stopped {
+  private Place stepped(Place place, TrackerGroup trackers, Journal journal) throws Stopped {
     int prompts = config.data().promptsPerStep();
     int spares = config.trainer().refillGroups();
     List<String> texts = texts(place.position(), prompts + spares);
     RolloutSpec spec =
         RolloutSpec.of(config.rollout(), config.sampler(), texts.subList(0, prompts), place.step());
     long begun = System.nanoTime();
+    StepJournal finished =
+        journal.begin(JournalHeader.of(place.step() + 1, identity, place.policy()));
+    if (!finished.finished().isEmpty()) {
+      trackers.onJournal(place.step() + 1, finished.finished().size());
+    }
     TrainedStep step =
         await(
             runner.trainStep(
                 spec,
                 texts.subList(prompts, prompts + spares),
                 means.advantages(),
+                finished,
                 RolloutListener.NONE));
     Duration elapsed = Duration.ofNanos(System.nanoTime() - begun);
     warn(step);

@@ -32,6 +32,7 @@ class AgentLoopWorkerTest {
 
   private final ToyEngines engines = new ToyEngines();
   private final TestProbe<AgentLoopWorker.Event> rollout = KIT.createTestProbe();
+  private final List<RolloutGroup> whole = new ArrayList<>();
 
   @AfterAll
   static void shutdown() {
@@ -43,7 +44,7 @@ class AgentLoopWorkerTest {
     List<RolloutRow> shuffled = new ArrayList<>(ROWS);
     Collections.shuffle(shuffled, new Random(1));
 
-    AgentLoopWorker.Finished finished = finished(shuffled, ROWS.size());
+    AgentLoopWorker.Finished finished = finished(shuffled);
 
     assertThat(engines.drawn()).allMatch(drawn -> drawn.request().rows() == 1);
     assertThat(finished.batching().rowsBatched()).isZero();
@@ -52,15 +53,15 @@ class AgentLoopWorkerTest {
             "the rows of group 0 are not adjacent",
             "the rows of group 1 are not adjacent",
             "the rows of group 2 are not adjacent");
-    assertThat(rows(finished)).isEqualTo(IntStream.range(0, 12).boxed().toList());
+    assertRowsInOrder();
   }
 
   @Test
   void begin_rowsInOrder_makesOneRequestAGroup() {
-    AgentLoopWorker.Finished finished = finished(ROWS, 3);
+    AgentLoopWorker.Finished finished = finished(ROWS);
 
     assertThat(finished.batching()).hasToString("batched 12/12 rows in 3 requests");
-    assertThat(rows(finished)).isEqualTo(IntStream.range(0, 12).boxed().toList());
+    assertRowsInOrder();
   }
 
   @Test
@@ -73,20 +74,25 @@ class AgentLoopWorkerTest {
           .hasMessageMatching(
               "rows \\d+ to \\d+, prompt '[abc]': drawn with policy version 0 \\(expected: 1\\)");
     }
-    assertThat(rollout.expectMessageClass(AgentLoopWorker.Finished.class).groups()).isEmpty();
+    rollout.expectMessageClass(AgentLoopWorker.Finished.class);
   }
 
-  private AgentLoopWorker.Finished finished(List<RolloutRow> rows, int requests) {
+  /** Fills {@link #whole}, too. */
+  private AgentLoopWorker.Finished finished(List<RolloutRow> rows) {
     spawn(rows, 0);
-    for (int i = 0; i < requests; i++) {
-      rollout.fishForMessage(
-          TIMEOUT,
-          event ->
-              event instanceof AgentLoopWorker.Rewarded
-                  ? FishingOutcomes.complete()
-                  : FishingOutcomes.continueAndIgnore());
+    List<AgentLoopWorker.Event> events =
+        rollout.fishForMessage(
+            TIMEOUT,
+            event ->
+                event instanceof AgentLoopWorker.Finished
+                    ? FishingOutcomes.complete()
+                    : FishingOutcomes.continueAndCollect());
+    for (AgentLoopWorker.Event event : events) {
+      if (event instanceof AgentLoopWorker.Whole(RolloutGroup group)) {
+        whole.add(group);
+      }
     }
-    return rollout.expectMessageClass(AgentLoopWorker.Finished.class);
+    return (AgentLoopWorker.Finished) events.getLast();
   }
 
   private void spawn(List<RolloutRow> rows, long policyVersion) {
@@ -100,11 +106,13 @@ class AgentLoopWorkerTest {
     KIT.spawn(AgentLoopWorker.create(rows, means, rollout.ref())).tell(new AgentLoopWorker.Begin());
   }
 
-  private static List<Integer> rows(AgentLoopWorker.Finished finished) {
-    return finished.groups().stream()
-        .sorted(Comparator.comparingInt(RolloutGroup::index))
-        .flatMap(group -> group.samples().stream())
-        .map(sample -> sample.row().index())
-        .toList();
+  /** Those of each group, as workers tell groups when they are whole. */
+  private void assertRowsInOrder() {
+    assertThat(
+            whole.stream()
+                .sorted(Comparator.comparingInt(RolloutGroup::index))
+                .flatMap(group -> group.samples().stream())
+                .map(sample -> sample.row().index()))
+        .containsExactlyElementsOf(IntStream.range(0, 12).boxed().toList());
   }
 }

@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -17,9 +18,10 @@ class CheckpointWriterTest {
   @TempDir Path run;
 
   private final List<String> warnings = new ArrayList<>();
+  private final List<Integer> written = Collections.synchronizedList(new ArrayList<>());
 
   private CheckpointWriter writer() {
-    return new CheckpointWriter(Checkpoints.open(run, 2), warnings::add);
+    return new CheckpointWriter(Checkpoints.open(run, 2), written::add, warnings::add);
   }
 
   private Path folder() {
@@ -75,6 +77,7 @@ class CheckpointWriterTest {
 
     assertThat(folder().toFile().list()).containsExactlyInAnyOrder("step-000001", "step-000003");
     assertThat(warnings).hasSize(1);
+    assertThat(written).containsExactly(1, 1, 3);
   }
 
   @Test

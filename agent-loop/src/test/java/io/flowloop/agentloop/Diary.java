@@ -45,6 +45,11 @@ final class Diary implements Tracker {
   }
 
   @Override
+  public void onJournal(int step, int groups) {
+    lines.add("journal of step %d: %d".formatted(step, groups));
+  }
+
+  @Override
   public void onStep(Metrics step) throws IOException {
     lines.add("step " + step.step());
     metrics.add(step);

@@ -148,7 +148,12 @@ class PolicyOrdersTest {
     assertThat(runner.policy().join().state().version()).isEqualTo(7);
     TrainedStep trained =
         runner
-            .trainStep(rig.spec(7), List.of(), s -> new double[s.size()], RolloutListener.NONE)
+            .trainStep(
+                rig.spec(7),
+                List.of(),
+                s -> new double[s.size()],
+                StepJournal.NONE,
+                RolloutListener.NONE)
             .join();
     assertThat(trained.policy().version()).isEqualTo(8);
     assertThat(versions(trained.batch())).containsExactly(7L);

@@ -65,6 +65,7 @@ class RunIdentityTest {
         "update.activationCheckpointing=true",
         "trainer.validateEvery=3",
         "trainer.saveEvery=3",
+        "trainer.journal=true",
         "trainer.keep=9",
         "trainer.dir=elsewhere",
         "validation.n=1",

@@ -90,6 +90,7 @@ class StepMetricsTest {
             5, 10, 0, new TreeMap<>(), new TreeMap<>(), new TreeMap<>(), new TreeMap<>());
     return new TrainedStep(
         batch,
+        1,
         new double[] {-1, 2, 0, 1},
         UPDATE,
         new PolicySnapshot(weights, weights, state),
@@ -110,7 +111,8 @@ class StepMetricsTest {
                             + " fresh_ratio_error log_prob_drift/t0 log_prob_drift/t2 version"),
                     names(
                         "rollout/",
-                        "rows rows_batched requests groups groups_dropped oom_splits forwards/b2"),
+                        "rows rows_batched requests groups groups_dropped groups_journaled oom_splits"
+                            + " forwards/b2"),
                     Stream.of("gen", "reward", "log_prob", "update_policy", "sync", "step")
                         .flatMap(
                             stage ->
@@ -159,6 +161,7 @@ class StepMetricsTest {
     "rollout/requests, 3",
     "rollout/groups, 2",
     "rollout/groups_dropped, 1",
+    "rollout/groups_journaled, 1",
     "rollout/oom_splits, 0",
     "rollout/forwards/b2, 10",
     "timing_s/gen, 1",

@@ -221,13 +221,15 @@ class TrainStepTest {
     RolloutRunner runner = rig.start();
 
     assertFails(
-        runner.trainStep(rig.spec(0), List.of(), _ -> new double[3], RolloutListener.NONE),
+        runner.trainStep(
+            rig.spec(0), List.of(), _ -> new double[3], StepJournal.NONE, RolloutListener.NONE),
         "step 0: advantages: 3 \\(expected: one for each of 20 samples\\)");
     assertFails(
         runner.trainStep(
             rig.spec(0),
             List.of(),
             samples -> IntStream.range(0, samples.size()).mapToDouble(i -> i / 0.0).toArray(),
+            StepJournal.NONE,
             RolloutListener.NONE),
         "step 0: advantage of row 0: NaN \\(expected: a finite number\\)");
     assertThat(rig.learner.updates()).isEmpty();
@@ -336,7 +338,8 @@ class TrainStepTest {
   }
 
   private CompletableFuture<TrainedStep> train(RolloutRunner runner, int step, String... spares) {
-    return runner.trainStep(rig.spec(step), List.of(spares), ADVANTAGES, RolloutListener.NONE);
+    return runner.trainStep(
+        rig.spec(step), List.of(spares), ADVANTAGES, StepJournal.NONE, RolloutListener.NONE);
   }
 
   private void breakEngineOn(String... prompts) {

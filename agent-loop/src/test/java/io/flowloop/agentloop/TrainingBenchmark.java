@@ -83,6 +83,7 @@ class TrainingBenchmark {
                       advantages.of(
                           samples.stream().map(sample -> sample.reward()).toList(),
                           samples.stream().mapToInt(sample -> sample.row().group()).toArray()),
+                  StepJournal.NONE,
                   RolloutListener.NONE)
               .join();
       if (step >= WARM_UP) {

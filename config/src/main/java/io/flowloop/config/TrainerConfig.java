@@ -11,6 +11,7 @@ import java.util.List;
  * @param saveEvery training steps between two checkpoints
  * @param keep checkpoints kept, the newest; the best one is kept beside them
  * @param refillGroups groups that a step may draw anew in place of dropped ones
+ * @param journal whether finished groups are kept on disk until a checkpoint covers their step
  * @param trackers names of those who are told how the run goes
  * @param dir where checkpoints, metrics, pictures and the report go
  */
@@ -20,6 +21,7 @@ public record TrainerConfig(
     int saveEvery,
     int keep,
     int refillGroups,
+    boolean journal,
     List<String> trackers,
     Path dir) {
 

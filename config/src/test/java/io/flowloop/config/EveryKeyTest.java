@@ -106,6 +106,7 @@ class EveryKeyTest {
           "update.optimizer.decay",
           "update.activationCheckpointing",
           "update.lora.targets",
+          "trainer.journal",
           "validation.seed",
           "cluster.enabled",
           "cluster.roles",

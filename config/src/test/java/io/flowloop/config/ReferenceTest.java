@@ -75,6 +75,7 @@ class ReferenceTest {
                     10,
                     3,
                     0,
+                    false,
                     List.of("metrics", "tensorboard", "report"),
                     Path.of("out/train")),
                 new ValidationConfig(32, 4, 20, 42),

@@ -155,11 +155,16 @@ final class TrainCommand implements Callable<Integer> {
             .description(resolved, Machine.facts(config.model()))
             .build()) {
       stop.onRequest(loop::stop);
-      report(
-          checkpoint.isPresent()
-              ? BadInputException.instead(() -> loop.resume(checkpoint.get()))
-              : loop.train());
+      report(train(loop, checkpoint));
     }
+  }
+
+  private TrainingSummary train(FlowLoop loop, Optional<Path> checkpoint) {
+    if (checkpoint.isPresent()) {
+      return BadInputException.instead(() -> loop.resume(checkpoint.get()));
+    }
+    // From the beginning, but with a journal's groups if it is to go on.
+    return resume.isPresent() ? loop.resume() : loop.train();
   }
 
   private void report(TrainingSummary summary) {

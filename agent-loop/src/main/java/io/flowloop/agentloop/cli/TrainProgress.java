@@ -36,6 +36,13 @@ final class TrainProgress implements Tracker {
   }
 
   @Override
+  public void onJournal(int step, int groups) {
+    line.say(
+        "step %d: %d %s found in the journal"
+            .formatted(step, groups, groups == 1 ? "group" : "groups"));
+  }
+
+  @Override
   public void onStep(Metrics metrics) {
     stepSeconds.addLast(value(metrics, "timing_s/step"));
     if (stepSeconds.size() > SPEED_STEPS) {

@@ -98,6 +98,19 @@ class TrainProgressTest {
   }
 
   @Test
+  void onJournal_groupsFound_saysSo() {
+    start(7, 40);
+    progress.onJournal(8, 5);
+    progress.onJournal(9, 1);
+
+    assertThat(lines())
+        .containsExactly(
+            "goes on after step 7",
+            "step 8: 5 groups found in the journal",
+            "step 9: 1 group found in the journal");
+  }
+
+  @Test
   void onStart_runThatGoesOn_saysWhere() {
     start(7, 40);
 

@@ -174,6 +174,22 @@ class ClusterTest {
   }
 
   @Test
+  void engine_thatTheRouterStops_comesBackAsANewOne() {
+    AtomicBoolean wrong = new AtomicBoolean();
+    cluster.node(
+        engines.loading(
+            (_, weights) -> weights.checksum() + (wrong.compareAndSet(false, true) ? 1 : 0)));
+    cluster.awaitReady(1);
+
+    assertThat(sync(ToyEngines.weights(3))).isInstanceOf(EngineRouter.SyncFailed.class);
+    cluster.awaitReady(1);
+
+    assertThat(cluster.stats().leases()).hasSize(2);
+    assertThat(sync(ToyEngines.weights(4))).isEqualTo(new EngineRouter.Synced(4, 1));
+    assertThat(generated(draw(2), 2)).hasSize(2);
+  }
+
+  @Test
   void engine_ofAnotherModel_isLeftAlone() {
     ToyEngines strange = new ToyEngines();
     cluster.node(strange, "another", certificates);

@@ -156,13 +156,16 @@ class TrainKillTest {
     String on(FlowLoopProcess process, Path dir) throws InterruptedException;
   }
 
-  private void disturb(int saveEvery, double longestInSteps, Disturbance disturbance)
+  private void disturb(
+      int saveEvery, boolean journal, double longestInSteps, Disturbance disturbance)
       throws InterruptedException {
     Path expected = own.resolve("expected");
     Duration step = timedStep(expected, saveEvery);
     Path dir = own.resolve("run-1");
     for (int time = 1; time <= TIMES; ) {
-      try (FlowLoopProcess process = FlowLoopProcess.start(embedded(dir, saveEvery, "--resume"))) {
+      try (FlowLoopProcess process =
+          FlowLoopProcess.start(
+              embedded(dir, saveEvery, "--resume", "trainer.journal=" + journal))) {
         process.awaitLine(BEGUN);
         Duration moment =
             Duration.ofNanos((long) (random.nextDouble() * longestInSteps * step.toNanos()));
@@ -183,7 +186,7 @@ class TrainKillTest {
         }
       }
     }
-    complete(embedded(dir, saveEvery, "--resume"));
+    complete(embedded(dir, saveEvery, "--resume", "trainer.journal=" + journal));
     assertSame(dir, expected, LONG_STEPS);
     System.out.println("the weights after step " + LONG_STEPS + " are bit-equal");
   }
@@ -200,11 +203,29 @@ class TrainKillTest {
   void kill_tenRandomMoments_resumesToTheSameBits(int saveEvery) throws InterruptedException {
     disturb(
         saveEvery,
+        false,
         3 * saveEvery + 4,
         (process, _) -> {
           assertThat(process.kill()).as(process.output()).isEqualTo(FlowLoopProcess.KILLED);
           return "killed";
         });
+  }
+
+  /** With no checkpoint but the last: all that is gone on with is in the journal. */
+  @Tag("faults")
+  @Test
+  void kill_tenRandomMomentsWithAJournal_resumesToTheSameBits() throws InterruptedException {
+    List<Integer> found = new ArrayList<>();
+    disturb(
+        LONG_STEPS,
+        true,
+        LONG_STEPS / 2,
+        (process, _) -> {
+          assertThat(process.kill()).as(process.output()).isEqualTo(FlowLoopProcess.KILLED);
+          found.add(last("step (\\d+): \\d+ groups? found in the journal", process));
+          return "killed, with the journal up to step " + found.getLast();
+        });
+    assertThat(found).anyMatch(step -> step > 0);
   }
 
   @Tag("faults")
@@ -213,6 +234,7 @@ class TrainKillTest {
       throws InterruptedException {
     disturb(
         3,
+        false,
         8,
         (process, dir) -> {
           long begun = System.nanoTime();

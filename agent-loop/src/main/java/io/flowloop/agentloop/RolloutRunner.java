@@ -68,12 +68,15 @@ final class RolloutRunner implements AutoCloseable {
                     ActorSystem.create(
                         root, ActorSettings.SYSTEM, ActorSettings.local(longestForward)));
     this.ended =
-        system
-            .getWhenTerminated()
+        node.map(open -> open.ended(system))
+            .orElseGet(() -> terminated(system))
             .thenRun(this::failPending)
             .thenRun(() -> node.ifPresent(TrainerNode::close))
-            .thenRun(afterwards)
-            .toCompletableFuture();
+            .thenRun(afterwards);
+  }
+
+  private static CompletableFuture<Void> terminated(ActorSystem<?> system) {
+    return system.getWhenTerminated().thenAccept(_ -> {}).toCompletableFuture();
   }
 
   /**

@@ -61,11 +61,7 @@ public final class ClusterNode implements AutoCloseable {
     this.health = health;
     this.data = data;
     this.end =
-        system
-            .getWhenTerminated()
-            .thenRun(data::close)
-            .thenApply(_ -> end(failure))
-            .toCompletableFuture();
+        NodeLink.ended(system).thenRun(data::close).thenApply(_ -> end(failure));
   }
 
   /**

@@ -6,7 +6,12 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import org.apache.pekko.actor.typed.ActorSystem;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.Props;
+import org.apache.pekko.actor.typed.Terminated;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -14,6 +19,9 @@ import org.slf4j.LoggerFactory;
 final class NodeLink {
 
   private static final Logger LOG = LoggerFactory.getLogger(NodeLink.class);
+
+  /** Time for connections to end when all actors have; usually they take a second. */
+  private static final Duration CONNECTIONS_END = Duration.ofSeconds(15);
 
   private final ClusterConfig cluster;
   private final SideChannel data;
@@ -62,5 +70,43 @@ final class NodeLink {
               .formatted(cluster.port(), cluster.boundHost()),
           e);
     }
+  }
+
+  /**
+   * When a system of {@link #system} has ended, or when its actors have and its connections do not:
+   * over TLS those have been seen to wait for each other, on all nodes at once, without an end.
+   */
+  static CompletableFuture<Void> ended(ActorSystem<?> system) {
+    CompletableFuture<Void> rootStopped = new CompletableFuture<>();
+    var _ = system.systemActorOf(rootWatch(system, rootStopped), "root-watch", Props.empty());
+    CompletableFuture<Void> whole =
+        system.getWhenTerminated().thenAccept(_ -> {}).toCompletableFuture();
+    CompletableFuture<Void> given =
+        rootStopped.thenRunAsync(
+            () -> {
+              if (!whole.isDone()) {
+                LOG.warn(
+                    "connections of {} do not end; they are left behind, and its port with them",
+                    system.address());
+              }
+            },
+            CompletableFuture.delayedExecutor(
+                CONNECTIONS_END.toMillis(), TimeUnit.MILLISECONDS, Runnable::run));
+    return CompletableFuture.anyOf(whole, given).thenAccept(_ -> {});
+  }
+
+  private static Behavior<Void> rootWatch(ActorSystem<?> system, CompletableFuture<Void> stopped) {
+    return Behaviors.setup(
+        context -> {
+          context.watch(system);
+          return Behaviors.receive(Void.class)
+              .onSignal(
+                  Terminated.class,
+                  _ -> {
+                    stopped.complete(null);
+                    return Behaviors.stopped();
+                  })
+              .build();
+        });
   }
 }

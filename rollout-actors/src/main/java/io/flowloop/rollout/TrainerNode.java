@@ -2,6 +2,7 @@ package io.flowloop.rollout;
 
 import io.flowloop.config.ClusterConfig;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Behavior;
@@ -55,6 +56,11 @@ public final class TrainerNode implements AutoCloseable {
   public Behavior<?> engines(
       ActorRef<EngineRouter.Command> router, String model, Duration pullTimeout) {
     return ClusterEngines.create(router, model, link.data(), pullTimeout);
+  }
+
+  /** When a system of this node has ended, whatever its connections do. */
+  public CompletableFuture<Void> ended(ActorSystem<?> system) {
+    return NodeLink.ended(system);
   }
 
   /** Ends the side channel, when the actor system has ended. */

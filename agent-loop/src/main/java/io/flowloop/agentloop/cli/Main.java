@@ -1,5 +1,6 @@
 package io.flowloop.agentloop.cli;
 
+import java.time.Duration;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
@@ -29,6 +30,9 @@ import picocli.CommandLine.Spec;
     })
 public final class Main implements Callable<Integer> {
 
+  /** Longest wait for somebody to read what is left on standard error. */
+  private static final Duration LAST_WORDS = Duration.ofSeconds(1);
+
   @Spec private CommandSpec spec = CommandSpec.create();
 
   private Main() {}
@@ -37,11 +41,14 @@ public final class Main implements Callable<Integer> {
   public static void main(String[] args) {
     // Numbers are written the same everywhere.
     Locale.setDefault(Locale.ROOT);
+    LossyOutput stderr = LossyOutput.insteadOfStderr();
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> stderr.awaitWritten(LAST_WORDS)));
     StopSignal stop = new StopSignal();
     int exitCode = Failures.FAILED;
     try {
       exitCode = commandLine(Terminal.system(), stop).execute(args);
     } finally {
+      stderr.awaitWritten(LAST_WORDS);
       stop.ended(exitCode);
     }
     System.exit(exitCode);

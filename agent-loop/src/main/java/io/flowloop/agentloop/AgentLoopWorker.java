@@ -6,6 +6,7 @@ import io.flowloop.engine.Sampling;
 import io.flowloop.rollout.Batching;
 import io.flowloop.rollout.DroppedGroup;
 import io.flowloop.rollout.EngineRouter;
+import io.flowloop.rollout.LogContext;
 import io.flowloop.rollout.PostprocessActor;
 import io.flowloop.rollout.RequestPlan;
 import io.flowloop.rollout.RewardPool;
@@ -26,6 +27,9 @@ import org.apache.pekko.actor.typed.Signal;
 import org.apache.pekko.actor.typed.javadsl.AbstractMatchingBehavior;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
 
 /**
  * Has a chunk of rows drawn and rewarded: sends requests to the router, gives each result to a
@@ -80,6 +84,8 @@ final class AgentLoopWorker extends AbstractMatchingBehavior<AgentLoopWorker.Com
   static Behavior<Command> create(List<RolloutRow> rows, Means means, ActorRef<Event> replyTo) {
     return Behaviors.setup(context -> new AgentLoopWorker(context, rows, means, replyTo));
   }
+
+  private static final Logger LOG = LoggerFactory.getLogger(AgentLoopWorker.class);
 
   private final Means means;
   private final ActorRef<Event> replyTo;
@@ -175,7 +181,19 @@ final class AgentLoopWorker extends AbstractMatchingBehavior<AgentLoopWorker.Com
   private void drop(List<RolloutRow> failed, Throwable cause) {
     RolloutException failure = new RolloutException(place(failed), cause);
     open.drop(failed.getFirst().group(), failure)
-        .ifPresent(group -> replyTo.tell(new Dropped(group)));
+        .ifPresent(
+            group -> {
+              log(group, failed);
+              replyTo.tell(new Dropped(group));
+            });
+  }
+
+  /** Who waits for the rollout decides how bad that is. */
+  private static void log(DroppedGroup group, List<RolloutRow> failed) {
+    try (MDC.MDCCloseable _ = LogContext.group(group.index());
+        MDC.MDCCloseable _ = LogContext.request(failed.stream().map(RolloutRow::index).toList())) {
+      LOG.info("group {} will not come: {}", group.index(), group.cause().getMessage());
+    }
   }
 
   private static String place(List<RolloutRow> failed) {

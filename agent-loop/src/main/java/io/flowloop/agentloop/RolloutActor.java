@@ -4,6 +4,7 @@ import io.flowloop.config.OnFailure;
 import io.flowloop.rollout.Batching;
 import io.flowloop.rollout.DroppedGroup;
 import io.flowloop.rollout.EngineRouter;
+import io.flowloop.rollout.LogContext;
 import io.flowloop.rollout.RewardPool;
 import io.flowloop.rollout.RewardedSample;
 import io.flowloop.rollout.RolloutBatch;
@@ -161,7 +162,12 @@ final class RolloutActor extends AbstractMatchingBehavior<RolloutActor.Command> 
     for (List<RolloutRow> chunk : RolloutRows.chunks(missing, means.workers())) {
       ActorRef<AgentLoopWorker.Command> worker =
           getContext()
-              .spawn(AgentLoopWorker.create(chunk, workerMeans, events), "worker-" + working++);
+              .spawn(
+                  LogContext.ofStep(
+                      AgentLoopWorker.Command.class,
+                      spec.step(),
+                      AgentLoopWorker.create(chunk, workerMeans, events)),
+                  "worker-" + working++);
       getContext().watch(worker);
       worker.tell(new AgentLoopWorker.Begin());
     }

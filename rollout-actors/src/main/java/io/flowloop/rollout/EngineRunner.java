@@ -19,6 +19,9 @@ import org.apache.pekko.actor.typed.Signal;
 import org.apache.pekko.actor.typed.javadsl.AbstractMatchingBehavior;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
 
 /**
  * The actor that owns a {@link DiffusionEngine} and its thread: creates it, runs it and closes it
@@ -29,6 +32,8 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
  * and draws on with those it has.
  */
 final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Order> {
+
+  private static final Logger LOG = LoggerFactory.getLogger(EngineRunner.class);
 
   /** The thread of the first engine, and of a learner beside it; see reference.conf. */
   static final DispatcherSelector FIRST =
@@ -105,7 +110,8 @@ final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Order> {
     }
     List<RolloutRequest> requests = wanted.stream().map(EngineActor.Leased::request).toList();
     long first = wanted.getFirst().lease();
-    try {
+    try (MDC.MDCCloseable _ = LogContext.requests(requests)) {
+      LOG.debug("engine {} draws {} requests", index, requests.size());
       List<Drawn> drawn =
           interruption.call(
               () ->
@@ -114,8 +120,9 @@ final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Order> {
       for (int i = 0; i < requests.size(); i++) {
         tell(answer(wanted.get(i), drawn.get(i)));
       }
+      LOG.debug("engine {} is done", index);
     } catch (RuntimeException e) {
-      wanted.forEach(leased -> tell(new EngineActor.Failed(index, leased.lease(), e)));
+      wanted.forEach(leased -> tell(failed(leased, e)));
     } catch (Error e) {
       front.tell(gone(index, "died", e));
       return Behaviors.stopped();
@@ -137,9 +144,16 @@ final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Order> {
   private EngineActor.Event answer(EngineActor.Leased leased, Drawn drawn) {
     return switch (drawn) {
       case Drawn.Whole(List<Sample> samples) -> checked(leased, samples);
-      case Drawn.Failure(RuntimeException cause) ->
-          new EngineActor.Failed(index, leased.lease(), cause);
+      case Drawn.Failure(RuntimeException cause) -> failed(leased, cause);
     };
+  }
+
+  private EngineActor.Event failed(EngineActor.Leased leased, RuntimeException cause) {
+    try (MDC.MDCCloseable _ = LogContext.requests(List.of(leased.request()))) {
+      LOG.info("engine {} cannot draw: {}", index, cause.getMessage());
+      LOG.debug("its cause", cause);
+    }
+    return new EngineActor.Failed(index, leased.lease(), cause);
   }
 
   private void tell(EngineActor.Event event) {
@@ -173,9 +187,8 @@ final class EngineRunner extends AbstractMatchingBehavior<EngineActor.Order> {
     if (drawn.equals(leased.request().seeds())) {
       return new EngineActor.Generated(index, leased.lease(), samples);
     }
-    return new EngineActor.Failed(
-        index,
-        leased.lease(),
+    return failed(
+        leased,
         new EngineException(
             "engine %d drew %s (expected: one sample for each of %s)"
                 .formatted(index, drawn, leased.request().seeds())));

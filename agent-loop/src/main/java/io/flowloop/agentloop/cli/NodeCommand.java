@@ -67,6 +67,7 @@ final class NodeCommand implements Callable<Integer> {
       terminal.print(plan(config, work));
       return 0;
     }
+    LogFields.node(config.cluster().host(), config.cluster().port());
     stop.listen();
     return run(config, work);
   }

@@ -97,6 +97,7 @@ final class RolloutCommand implements Callable<Integer> {
       Optional<PolicyWeights> policy,
       OutputFolder folder) {
     FlowLoopConfig config = resolved.config();
+    LogFields.run(folder.path());
     EngineLoading loading =
         new EngineLoading(
             Engines.of(config.model(), config.rollout().maxRowsPerForward()),

@@ -146,6 +146,7 @@ final class TrainCommand implements Callable<Integer> {
 
   private void train(ResolvedConfig resolved, Optional<Path> checkpoint) {
     FlowLoopConfig config = resolved.config();
+    LogFields.run(config.trainer().dir());
     stop.listen();
     TrainProgress progress = new TrainProgress(terminal);
     try (FlowLoop loop =

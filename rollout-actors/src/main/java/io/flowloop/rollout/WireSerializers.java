@@ -5,11 +5,8 @@ import com.esotericsoftware.kryo.KryoException;
 import com.esotericsoftware.kryo.Serializer;
 import com.esotericsoftware.kryo.io.Input;
 import com.esotericsoftware.kryo.io.Output;
-import com.esotericsoftware.kryo.serializers.DefaultArraySerializers;
 import com.esotericsoftware.kryo.serializers.DefaultSerializers;
-import com.esotericsoftware.kryo.serializers.TimeSerializers;
 import io.flowloop.engine.EngineException;
-import java.time.Duration;
 import org.apache.pekko.actor.ActorPath;
 import org.apache.pekko.actor.ExtendedActorSystem;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -27,21 +24,6 @@ final class WireSerializers {
     if (type.isEnum()) {
       return new DefaultSerializers.EnumSerializer(type.asSubclass(Enum.class));
     }
-    if (type == Duration.class) {
-      return new TimeSerializers.DurationSerializer();
-    }
-    if (type == byte[].class) {
-      return new DefaultArraySerializers.ByteArraySerializer();
-    }
-    if (type == float[].class) {
-      return new DefaultArraySerializers.FloatArraySerializer();
-    }
-    if (type == boolean[].class) {
-      return new Booleans();
-    }
-    if (type == float[][].class) {
-      return new FloatRows();
-    }
     if (type == Throwable.class) {
       return new Causes();
     }
@@ -53,42 +35,6 @@ final class WireSerializers {
             .formatted(type.getTypeName()));
   }
 
-  /** Kryo's own allocates before it looks at what remains. */
-  private static final class Booleans extends Serializer<boolean[]> {
-
-    @Override
-    public void write(Kryo kryo, Output output, boolean[] flags) {
-      output.writeVarInt(flags.length, true);
-      output.writeBooleans(flags, 0, flags.length);
-    }
-
-    @Override
-    public boolean[] read(Kryo kryo, Input input, Class<? extends boolean[]> type) {
-      return input.readBooleans(((WireInput) input).readLength(1));
-    }
-  }
-
-  private static final class FloatRows extends Serializer<float[][]> {
-
-    @Override
-    public void write(Kryo kryo, Output output, float[][] rows) {
-      output.writeVarInt(rows.length, true);
-      for (float[] row : rows) {
-        output.writeVarInt(row.length, true);
-        output.writeFloats(row, 0, row.length);
-      }
-    }
-
-    @Override
-    public float[][] read(Kryo kryo, Input input, Class<? extends float[][]> type) {
-      float[][] rows = new float[((WireInput) input).readLength(1)][];
-      for (int i = 0; i < rows.length; i++) {
-        rows[i] = input.readFloats(((WireInput) input).readLength(Float.BYTES));
-      }
-      return rows;
-    }
-  }
-
   /** An exception is its text: what it was is for people to read, and no class to look up. */
   private static final class Causes extends Serializer<Throwable> {
 
@@ -97,19 +43,20 @@ final class WireSerializers {
       output.writeString(text(cause));
     }
 
-    private static String text(Throwable cause) {
-      if (cause.getMessage() == null) {
-        return cause.getClass().getSimpleName();
-      }
-      return cause instanceof EngineException
-          ? cause.getMessage()
-          : cause.getClass().getSimpleName() + ": " + cause.getMessage();
-    }
-
     @Override
     public Throwable read(Kryo kryo, Input input, Class<? extends Throwable> type) {
       return new EngineException(requireText(input.readString()));
     }
+  }
+
+  /** What is written of an exception. */
+  static String text(Throwable cause) {
+    if (cause.getMessage() == null) {
+      return cause.getClass().getSimpleName();
+    }
+    return cause instanceof EngineException
+        ? cause.getMessage()
+        : cause.getClass().getSimpleName() + ": " + cause.getMessage();
   }
 
   private static final class ActorRefs extends Serializer<ActorRef<?>> {

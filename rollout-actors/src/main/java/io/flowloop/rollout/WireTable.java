@@ -1,21 +1,13 @@
 package io.flowloop.rollout;
 
 import io.flowloop.config.SdeType;
-import io.flowloop.engine.HostTensor;
-import io.flowloop.engine.PolicyWeights;
-import io.flowloop.engine.PromptEmbedding;
-import io.flowloop.engine.RgbImage;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.RowSeed;
-import io.flowloop.engine.Sample;
-import io.flowloop.engine.SampleTimings;
 import io.flowloop.engine.Sampling;
 import io.flowloop.engine.SdeWindow;
-import io.flowloop.engine.Trajectory;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;

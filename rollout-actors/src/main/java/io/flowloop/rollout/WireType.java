@@ -9,13 +9,8 @@ import java.lang.reflect.Type;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.TreeMap;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.apache.pekko.actor.typed.ActorRef;
 
 /**
@@ -25,14 +20,7 @@ import org.apache.pekko.actor.typed.ActorRef;
 sealed interface WireType {
 
   Set<Class<?>> PRIMITIVES =
-      Set.of(
-          int.class,
-          long.class,
-          double.class,
-          boolean.class,
-          float.class,
-          Long.class,
-          String.class);
+      Set.of(int.class, long.class, double.class, boolean.class, Long.class, String.class);
 
   void write(Kryo kryo, Output output, Object value);
 
@@ -75,15 +63,12 @@ sealed interface WireType {
     if (type.getRawType() == Optional.class) {
       return new Perhaps(of(arguments[0]));
     }
-    if (type.getRawType() == SortedMap.class) {
-      return new Sorted(of(arguments[0]), of(arguments[1]));
-    }
     throw unknown(type);
   }
 
   private static IllegalArgumentException unknown(Type type) {
     return new IllegalArgumentException(
-        "type: %s (expected: a class, List, Optional, SortedMap, ActorRef, or what an"
+        "type: %s (expected: a class, List, Optional, ActorRef, or what an"
                 .formatted(type.getTypeName())
             + " EngineException is)");
   }
@@ -188,47 +173,6 @@ sealed interface WireType {
     @Override
     public String toString() {
       return "Optional<" + element + ">";
-    }
-  }
-
-  /** Its length, then keys and values in the keys' natural order. */
-  record Sorted(WireType key, WireType value) implements WireType {
-
-    @Override
-    public void write(Kryo kryo, Output output, Object map) {
-      SortedMap<?, ?> sorted = (SortedMap<?, ?>) map;
-      output.writeVarInt(sorted.size(), true);
-      sorted.forEach(
-          (k, v) -> {
-            key.write(kryo, output, k);
-            value.write(kryo, output, v);
-          });
-    }
-
-    @Override
-    public Object read(Kryo kryo, WireInput input) {
-      int length = input.readLength(2);
-      Map<Object, Object> map = new TreeMap<>();
-      for (int i = 0; i < length; i++) {
-        map.put(key.read(kryo, input), value.read(kryo, input));
-      }
-      if (map.size() != length) {
-        throw new KryoException(
-            "keys: %d different ones (expected: %d)".formatted(map.size(), length));
-      }
-      return map;
-    }
-
-    @Override
-    public Set<Class<?>> classes() {
-      return Stream.of(key, value)
-          .flatMap(type -> type.classes().stream())
-          .collect(Collectors.toSet());
-    }
-
-    @Override
-    public String toString() {
-      return "SortedMap<" + key + ", " + value + ">";
     }
   }
 }

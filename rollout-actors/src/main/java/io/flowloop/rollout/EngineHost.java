@@ -8,11 +8,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Executor;
-import java.util.concurrent.Executors;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.PostStop;
@@ -55,11 +51,7 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
    * @param cancelled leases of these orders that are to be left if they have not begun
    */
   record Want(
-      long session,
-      long number,
-      ActorRef<Told> trainer,
-      List<Order> orders,
-      List<Long> cancelled)
+      long session, long number, ActorRef<Told> trainer, List<Order> orders, List<Long> cancelled)
       implements Command, WireMessage {}
 
   /**
@@ -92,7 +84,18 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
    * @param model all that its samples depend on beside requests and synced weights
    */
   record Description(ActorRef<Command> host, String node, int engine, String model)
-      implements WireMessage {}
+      implements HostFinder.Described<Command>, WireMessage {
+
+    @Override
+    public String name() {
+      return "engine %d of %s".formatted(engine, node);
+    }
+
+    @Override
+    public String identity() {
+      return model;
+    }
+  }
 
   /** For the trainer. */
   sealed interface Told extends WireMessage {
@@ -151,8 +154,7 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
 
   static Behavior<Command> create(int index, Means means) {
     return Behaviors.setup(
-        context ->
-            Behaviors.withTimers(timers -> new EngineHost(context, timers, index, means)));
+        context -> Behaviors.withTimers(timers -> new EngineHost(context, timers, index, means)));
   }
 
   private final TimerScheduler<Command> timers;
@@ -160,12 +162,10 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
   private final Means means;
   private final ActorRef<EngineActor.Command> engine;
   private final HostLedger ledger = new HostLedger();
-  private final Executor codec =
-      Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("samples").factory());
-  /** Samples that are held for the trainer, those just published among them. */
-  private final Set<DataHandle> held = ConcurrentHashMap.newKeySet();
 
-  private volatile boolean ended;
+  /** Samples for the trainer. */
+  private final OwnBlobs blobs;
+
   private final Deque<Order> queue = new ArrayDeque<>();
   private final Deque<Long> loading = new ArrayDeque<>();
   private Optional<CompletableFuture<?>> pull = Optional.empty();
@@ -179,6 +179,7 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
     this.timers = timers;
     this.index = index;
     this.means = means;
+    this.blobs = new OwnBlobs(means.data().server());
     this.engine =
         context.spawn(
             EngineActor.create(
@@ -202,10 +203,12 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
   }
 
   private Behavior<Command> onDescribe(ActorRef<Description> replyTo) {
-    String node = getContext().getSystem().address().hostPort();
     replyTo.tell(
         new Description(
-            getContext().getSelf(), node.substring(node.indexOf('@') + 1), index, means.model()));
+            getContext().getSelf(),
+            HostFinder.nodeOf(getContext().getSystem()),
+            index,
+            means.model()));
     return this;
   }
 
@@ -220,7 +223,7 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
     }
     lastWant = want.number();
     queue.addAll(ledger.take(want));
-    ledger.toRelease().forEach(this::release);
+    ledger.toRelease().forEach(blobs::release);
     ledger.toCancel().forEach(lease -> engine.tell(new EngineActor.Cancel(lease)));
     forward();
     report(Optional.empty());
@@ -282,7 +285,8 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
       case EngineActor.Started _ -> {
         means.health().loaded(index);
         engine.tell(
-            new EngineActor.Generate(List.of(new EngineActor.Leased(CANARY, means.canary()))));
+            new EngineActor.Generate(
+                List.of(new EngineActor.Leased(CANARY, means.canary()))));
       }
       case EngineActor.Stepped step -> onStepped(step);
       case EngineActor.Generated done -> onGenerated(done);
@@ -312,40 +316,22 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
     if (done.lease() == CANARY) {
       means.health().drawn(index);
       ActorContext<Command> context = getContext();
-      context
-          .getSystem()
-          .receptionist()
-          .tell(Receptionist.register(KEY, context.getSelf()));
+      context.getSystem().receptionist().tell(Receptionist.register(KEY, context.getSelf()));
       context.getLog().info("engine {} is ready", index);
     } else if (ledger.isLeased(done.lease())) {
       publish(done.lease(), done.samples());
     }
   }
 
-  /** Off the actors' threads: the samples of a group may be a hundred megabytes. */
   private void publish(long lease, List<Sample> samples) {
     getContext()
         .pipeToSelf(
-            CompletableFuture.supplyAsync(() -> publish(samples), codec),
+            blobs.publish(() -> SampleBlob.encode(samples)),
             (handle, cause) ->
                 new Published(
                     lease,
                     Optional.ofNullable(handle),
                     Optional.ofNullable(cause).map(EngineHost::unwrapped)));
-  }
-
-  private DataHandle publish(List<Sample> samples) {
-    DataHandle handle = means.data().server().publish(SampleBlob.encode(samples));
-    held.add(handle);
-    if (ended) {
-      release(handle);
-    }
-    return handle;
-  }
-
-  private void release(DataHandle handle) {
-    held.remove(handle);
-    means.data().server().release(handle);
   }
 
   private static Throwable unwrapped(Throwable cause) {
@@ -358,7 +344,7 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
         .ifPresent(
             handle -> {
               if (!ledger.drawn(published.lease(), handle)) {
-                release(handle);
+                blobs.release(handle);
               }
             });
     published.cause().ifPresent(cause -> ledger.failed(published.lease(), cause));
@@ -388,8 +374,7 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
   }
 
   private void report(Optional<Throwable> gone) {
-    first.ifPresent(
-        want -> want.trainer().tell(ledger.report(want.session(), leaving, gone)));
+    first.ifPresent(want -> want.trainer().tell(ledger.report(want.session(), leaving, gone)));
   }
 
   @Override
@@ -401,8 +386,7 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
       }
       case PostStop _ -> {
         pull.ifPresent(running -> running.cancel(false));
-        ended = true;
-        held.forEach(this::release);
+        blobs.close();
         means.health().stopped(index);
         yield this;
       }

@@ -55,6 +55,7 @@ final class NodeActor extends AbstractMatchingBehavior<NodeActor.Command> {
   private final CompletableFuture<Throwable> failure;
   private final Map<ActorRef<EngineHost.Command>, Integer> hosts = new HashMap<>();
   private int spawned;
+  private boolean leaving;
 
   private NodeActor(
       ActorContext<Command> context,
@@ -92,6 +93,7 @@ final class NodeActor extends AbstractMatchingBehavior<NodeActor.Command> {
       case FromCluster(ClusterEvent.MemberRemoved removed) -> onRemoved(removed.member());
       case FromCluster _ -> this;
       case Leave() -> {
+        leaving = true;
         hosts.keySet().forEach(host -> host.tell(new EngineHost.Leave()));
         yield this;
       }
@@ -124,7 +126,8 @@ final class NodeActor extends AbstractMatchingBehavior<NodeActor.Command> {
       }
       case Terminated ended -> {
         ActorRef<EngineHost.Command> host = ended.getRef().unsafeUpcast();
-        Optional.ofNullable(hosts.remove(host)).ifPresent(this::host);
+        // One that came up while the node leaves would be given requests.
+        Optional.ofNullable(hosts.remove(host)).filter(_ -> !leaving).ifPresent(this::host);
         yield this;
       }
       default -> this;

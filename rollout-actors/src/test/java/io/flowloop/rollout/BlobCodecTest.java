@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flowloop.engine.HostTensor;
 import io.flowloop.engine.PolicyWeights;
+import io.flowloop.engine.RgbImage;
 import io.flowloop.engine.Sample;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
@@ -12,10 +13,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** {@link SampleBlob} and {@link WeightsBlob}, whole and mutated. */
+/** {@link SampleBlob}, {@link WeightsBlob} and {@link ImageBlob}, whole and mutated. */
 class BlobCodecTest {
 
   private static final PolicyWeights WEIGHTS =
@@ -28,6 +30,8 @@ class BlobCodecTest {
               new HostTensor(List.of(100_000L), numbers(100_000)),
               "scalar",
               new HostTensor(List.of(), new float[] {3})));
+
+  private record Codec(Blob whole, UnaryOperator<Blob> thereAndBack) {}
 
   private static float[] numbers(int count) {
     float[] values = new float[count];
@@ -50,6 +54,12 @@ class BlobCodecTest {
             second.policyVersion(),
             second.timings());
     return List.of(first, sharing, third);
+  }
+
+  private static List<RewardPool.Image> images() {
+    return List.of(
+        new RewardPool.Image(-1, "a \"7\" — é", new RgbImage(1, 1, new byte[] {1, 2, 3})),
+        new RewardPool.Image(1 << 30, "", new RgbImage(2, 2, new byte[12])));
   }
 
   static byte[] bytes(Blob blob) {
@@ -82,6 +92,24 @@ class BlobCodecTest {
     assertThat(decoded.version()).isEqualTo(7);
     assertThat(decoded.tensors().keySet()).isEqualTo(WEIGHTS.tensors().keySet());
     assertThat(bytes(WeightsBlob.encode(decoded))).isEqualTo(bytes(blob));
+  }
+
+  @Test
+  void images_thereAndBack_areTheSame() {
+    assertThat(ImageBlob.decode(ImageBlob.encode(images())))
+        .usingRecursiveComparison()
+        .isEqualTo(images());
+  }
+
+  @Test
+  void images_pixelsOfAnotherSize_areRefused() {
+    byte[] bytes = bytes(ImageBlob.encode(images()));
+    // The width of the last image, behind which its height, length and pixels are.
+    bytes[bytes.length - 24] = 1;
+
+    assertThatThrownBy(() -> ImageBlob.decode(Blob.copyOf(bytes)))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("blob of images: image: 1×2 pixels in 12 bytes");
   }
 
   @Test
@@ -151,19 +179,21 @@ class BlobCodecTest {
   private static void mutate(int count, long seed) {
     PolicyWeights small =
         PolicyWeights.of(3, Map.of("b", new HostTensor(List.of(2L), new float[] {1, 2})));
-    byte[] samples = bytes(SampleBlob.encode(samples()));
-    byte[] weights = bytes(WeightsBlob.encode(small));
+    List<Codec> codecs =
+        List.of(
+            new Codec(
+                SampleBlob.encode(samples()), blob -> SampleBlob.encode(SampleBlob.decode(blob))),
+            new Codec(
+                WeightsBlob.encode(small), blob -> WeightsBlob.encode(WeightsBlob.decode(blob))),
+            new Codec(
+                ImageBlob.encode(images()), blob -> ImageBlob.encode(ImageBlob.decode(blob))));
     Random random = new Random(seed);
     int refused = 0;
     for (int i = 0; i < count; i++) {
-      boolean ofSamples = random.nextBoolean();
-      byte[] mutated = Mutation.of(ofSamples ? samples : weights, random);
-      Blob blob = Blob.copyOf(mutated);
+      Codec codec = codecs.get(random.nextInt(codecs.size()));
+      byte[] mutated = Mutation.of(bytes(codec.whole()), random);
       try {
-        Blob again =
-            ofSamples
-                ? SampleBlob.encode(SampleBlob.decode(blob))
-                : WeightsBlob.encode(WeightsBlob.decode(blob));
+        Blob again = codec.thereAndBack().apply(Blob.copyOf(mutated));
         assertThat(bytes(again)).isEqualTo(mutated);
       } catch (DataException e) {
         refused++;

@@ -52,13 +52,16 @@ public final class RewardPool extends AbstractMatchingBehavior<RewardPool.Comman
   /** Tell how much is waiting. */
   public record GetStats(ActorRef<Stats> replyTo) implements Command {}
 
+  /** What the pool and its actors tell each other. */
+  sealed interface Own extends Command {}
+
   /** A new reward actor waits for its first portion. */
-  record Ready(Worker worker) implements Command {}
+  record Ready(Worker worker) implements Own {}
 
   /** A reward actor is through its portion and waits for the next. */
-  record Done(Worker worker) implements Command {}
+  record Done(Worker worker) implements Own {}
 
-  private record Overdue(Worker worker) implements Command {}
+  private record Overdue(Worker worker) implements Own {}
 
   /** What came of some of the images asked for. */
   public record Answers(List<Answer> answers) {}

@@ -47,7 +47,16 @@ final class WireTable {
           part(EngineHost.RefusedOrder.class),
           part(DataHandle.class),
           part(Throwable.class),
-          part(ActorRef.class));
+          part(ActorRef.class),
+          message("rewards.describe", RewardHost.Describe.class),
+          message("rewards.description", RewardHost.Description.class),
+          message("rewards.want", RewardHost.Want.class),
+          message("rewards.report", RewardHost.Report.class),
+          part(RewardHost.Portion.class),
+          part(RewardHost.Scored.class),
+          part(RewardHost.Part.class),
+          part(RewardHost.Failed.class),
+          part(RewardHost.Lost.class));
 
   /** Lower ids are Kryo's own, for primitives and strings. */
   private static final int FIRST_ID = 16;

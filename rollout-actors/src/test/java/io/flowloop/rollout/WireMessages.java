@@ -57,7 +57,22 @@ final class WireMessages {
             List.of(new EngineHost.LoadedOrder(2, 3, 0xFFFF_FFFFL)),
             List.of(new EngineHost.RefusedOrder(3, cause())),
             true,
-            Optional.of(cause())));
+            Optional.of(cause())),
+        new RewardHost.Describe(resolve(system, "asker#2")),
+        new RewardHost.Description(resolve(system, "rewards#1"), "cpu-1:7355", "1.0 ocr", 4),
+        new RewardHost.Want(
+            -6, 4, resolve(system, "trainer#3"), List.of(new RewardHost.Portion(5, handle))),
+        new RewardHost.Report(
+            -6,
+            List.of(
+                new RewardHost.Scored(
+                    5,
+                    6,
+                    0.75,
+                    List.of(new RewardHost.Part("ocr", 1), new RewardHost.Part("jpeg", -0.25)))),
+            List.of(new RewardHost.Failed(5, 7, cause())),
+            List.of(new RewardHost.Lost(6, cause())),
+            true));
   }
 
   private static <T> ActorRef<T> resolve(ActorSystem<?> system, String name) {

@@ -98,7 +98,7 @@ final class OwnParts {
             () -> Engines.of(settings.model(), settings.rollout().maxRowsPerForward())),
         rewards::score,
         Optional.of(learner.orElseGet(() -> Engines.learner(settings, policy))),
-        cluster(settings));
+        cluster(settings, rewards));
   }
 
   /** What the engines of this process run on, if that is known. */
@@ -106,12 +106,14 @@ final class OwnParts {
     return engines.isPresent() ? List.of() : Engines.devices(settings);
   }
 
-  private static Optional<TrainerCluster> cluster(FlowLoopConfig settings) {
+  private static Optional<TrainerCluster> cluster(
+      FlowLoopConfig settings, RewardFunctions rewards) {
     return settings.cluster().enabled()
         ? Optional.of(
             new TrainerCluster(
                 settings.cluster(),
-                Engines.identity(settings.model(), settings.rollout().maxRowsPerForward())))
+                Engines.identity(settings.model(), settings.rollout().maxRowsPerForward()),
+                rewards.identity()))
         : Optional.empty();
   }
 }

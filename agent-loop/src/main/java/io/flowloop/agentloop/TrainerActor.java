@@ -12,6 +12,7 @@ import io.flowloop.rollout.LearnerFactory;
 import io.flowloop.rollout.PolicySnapshot;
 import io.flowloop.rollout.RewardPool;
 import io.flowloop.rollout.RewardScorer;
+import io.flowloop.rollout.RewardWork;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.RolloutException;
 import io.flowloop.rollout.TrainerNode;
@@ -136,10 +137,7 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
     RolloutConfig rollout = means.rollout();
     router = context.spawn(EngineRouter.create(means.engines(), rules(means)), "router");
     node.ifPresent(joined -> spawnFinder(joined, means));
-    RewardConfig reward = means.reward();
-    ActorRef<RewardPool.Command> rewards =
-        context.spawn(
-            RewardPool.create(means.scorer(), reward.concurrency(), reward.timeout()), "rewards");
+    ActorRef<RewardPool.Command> rewards = context.spawn(rewards(means, node), "rewards");
     learnerFactory = means.learner();
     context.watch(router);
     context.watch(rewards);
@@ -148,7 +146,7 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
             means.agentLoop(),
             rollout.enableBatchedDiffusion(),
             rollout.workers(),
-            reward.onFailure(),
+            means.reward().onFailure(),
             router,
             rewards);
   }
@@ -158,6 +156,19 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
         .cluster()
         .map(cluster -> EngineRouter.Rules.of(means.rollout(), cluster.config()))
         .orElseGet(() -> EngineRouter.Rules.local(means.rollout()));
+  }
+
+  /** A pool of this process, or one for the whole cluster. */
+  private static Behavior<RewardPool.Command> rewards(Means means, Optional<TrainerNode> node) {
+    RewardConfig reward = means.reward();
+    RewardWork work =
+        new RewardWork(
+            means.scorer(),
+            means.cluster().map(TrainerCluster::rewards).orElse("rewards"),
+            reward.concurrency(),
+            reward.timeout());
+    return node.map(joined -> joined.rewards(work, means.rollout().requestTimeout()))
+        .orElseGet(work::pool);
   }
 
   private void spawnFinder(TrainerNode node, Means means) {

@@ -7,24 +7,30 @@ import io.flowloop.config.ConfigLoader;
 import io.flowloop.config.ConfigSources;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.Purpose;
+import io.flowloop.reward.RewardFunctions;
 import io.flowloop.rollout.ClusterNode;
 import io.flowloop.rollout.DevelopmentCa;
+import io.flowloop.rollout.EngineWork;
 import io.flowloop.rollout.NodeCertificateException;
+import io.flowloop.rollout.RewardWork;
 import io.flowloop.rollout.RolloutException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Training whose images are drawn by nodes that joined, over TLS, in one process. */
+/** Training whose images are drawn and scored by nodes that joined, over TLS, in one process. */
 class FlowLoopClusterTest {
 
   private static final String HOST = "127.0.0.1";
@@ -62,7 +68,7 @@ class FlowLoopClusterTest {
     return Stream.concat(settings.stream(), Stream.of(more)).toArray(String[]::new);
   }
 
-  private ClusterNode node() {
+  private ClusterNode node(Optional<RewardWork> rewards) {
     String[] settings =
         with(
             List.of(
@@ -78,24 +84,31 @@ class FlowLoopClusterTest {
                 "cluster.dataPort=0",
                 "cluster.certificates=" + certificates));
     FlowLoopConfig config =
-        ConfigLoader.load(ConfigSources.of(settings), FlowLoop.knownNames(), Purpose.NODE)
-            .config();
+        ConfigLoader.load(ConfigSources.of(settings), FlowLoop.knownNames(), Purpose.NODE).config();
     return ClusterNode.start(
         config.cluster(),
         new ClusterNode.Work(
-            Engines.of(config.model(), config.rollout().maxRowsPerForward()),
-            1,
-            Engines.identity(config.model(), config.rollout().maxRowsPerForward()),
-            Engines.canary(config.model()),
+            Optional.of(
+                new EngineWork(
+                    Engines.of(config.model(), config.rollout().maxRowsPerForward()),
+                    1,
+                    Engines.identity(config.model(), config.rollout().maxRowsPerForward()),
+                    Engines.canary(config.model()))),
+            rewards,
             config.rollout().requestTimeout()));
   }
 
   @Test
-  void train_onTwoNodes_endsWithTheBitsOfOneProcess() throws Exception {
+  void train_drawnOnTwoNodesAndScoredOnOne_endsWithTheBitsOfOneProcess() throws Exception {
     List<ClusterNode> nodes = new ArrayList<>();
-    try (FlowLoop loop = tiny.glyph(trainer("cluster.minEngines=2")).build()) {
-      nodes.add(node());
-      nodes.add(node());
+    RewardFunctions rewards = RewardFunctions.of(Map.of(), Map.of(TinyLoop.brightness(), 1.0));
+    String[] settings = trainer("cluster.minEngines=2", "cluster.roles=[trainer, worker]");
+    try (FlowLoop loop = tiny.glyph(settings).build()) {
+      nodes.add(
+          node(
+              Optional.of(
+                  new RewardWork(rewards::score, rewards.identity(), 2, Duration.ofMinutes(1)))));
+      nodes.add(node(Optional.empty()));
       assertThat(loop.train().step()).isEqualTo(2);
     }
     for (ClusterNode node : nodes) {

@@ -11,6 +11,7 @@ import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /** The weighted sum of one or more {@link RewardFunction}s; threads may share it. */
 public final class RewardFunctions implements AutoCloseable {
@@ -75,6 +76,17 @@ public final class RewardFunctions implements AutoCloseable {
     Map<String, Double> weights = new LinkedHashMap<>();
     functions.forEach(weighted -> weights.put(weighted.function().name(), weighted.weight()));
     return weights;
+  }
+
+  /**
+   * All that scores depend on beside prompt and image, in one line for people: two processes score
+   * the same if they say the same. Of a function that does not come with flowloop the name is all
+   * that can be said.
+   */
+  public String identity() {
+    return functions.stream()
+        .map(weighted -> weighted.weight() + " " + weighted.function().name())
+        .collect(Collectors.joining(" + "));
   }
 
   /**

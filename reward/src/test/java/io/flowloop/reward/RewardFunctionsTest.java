@@ -34,6 +34,15 @@ class RewardFunctionsTest {
     assertThat(reward.parts()).containsExactly(Map.entry("red", 10.0), Map.entry("prompted", 3.0));
   }
 
+  @Test
+  void identity_severalFunctions_namesTheirWeightsInOrder() {
+    Map<String, Double> weights = new LinkedHashMap<>();
+    weights.put("red", 0.5);
+    weights.put("prompted", -2.0);
+
+    assertThat(RewardFunctions.of(weights).identity()).isEqualTo("0.5 red + -2.0 prompted");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"NaN", "Infinity", "-Infinity"})
   void score_notFinite_isAFailureThatNamesTheFunction(String answer) {

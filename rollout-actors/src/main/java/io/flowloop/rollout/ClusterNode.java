@@ -2,20 +2,20 @@ package io.flowloop.rollout;
 
 import io.flowloop.config.ClusterConfig;
 import io.flowloop.config.ClusterRole;
-import io.flowloop.engine.RolloutRequest;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.stream.Stream;
 import org.apache.pekko.Done;
 import org.apache.pekko.actor.Address;
 import org.apache.pekko.actor.CoordinatedShutdown;
 import org.apache.pekko.actor.typed.ActorSystem;
 
 /**
- * A node that joins the cluster of a trainer and draws for it, from its start until the trainer or
- * the node itself leaves. Another one can follow in the same process.
+ * A node that joins the cluster of a trainer and draws or scores for it, from its start until the
+ * trainer or the node itself leaves. Another one can follow in the same process.
  */
 public final class ClusterNode implements AutoCloseable {
 
@@ -32,20 +32,21 @@ public final class ClusterNode implements AutoCloseable {
   /**
    * What a node is there for.
    *
-   * @param engines makes its engines
-   * @param engineCount how many, 1 or more; used if the node has the role of an engine
-   * @param model all that samples depend on beside requests and synced weights, as the trainer says
-   *     it
-   * @param canary what an engine must draw before it is offered to the trainer
-   * @param requestTimeout longest time for weights to come, and for a request to be given up when
-   *     the node ends
+   * @param engines what it draws with; empty if it has not that role
+   * @param rewards what it scores with; empty if it has not that role
+   * @param requestTimeout longest time for weights or images to come, and for a request or a reward
+   *     to be given up when the node ends
    */
   public record Work(
-      EngineFactory engines,
-      int engineCount,
-      String model,
-      RolloutRequest canary,
-      Duration requestTimeout) {}
+      Optional<EngineWork> engines, Optional<RewardWork> rewards, Duration requestTimeout) {
+
+    List<ClusterRole> roles() {
+      return Stream.concat(
+              engines.map(_ -> ClusterRole.ENGINE).stream(),
+              rewards.map(_ -> ClusterRole.REWARD).stream())
+          .toList();
+    }
+  }
 
   private final ActorSystem<NodeActor.Command> system;
   private final NodeHealth health;
@@ -71,23 +72,23 @@ public final class ClusterNode implements AutoCloseable {
    * @throws RolloutException if one of its ports cannot be listened on
    */
   public static ClusterNode start(ClusterConfig cluster, Work work) {
-    List<ClusterRole> roles = cluster.roles().orElse(ClusterConfig.NODE_ROLES);
-    int engines = roles.contains(ClusterRole.ENGINE) ? work.engineCount() : 0;
-    NodeHealth health = new NodeHealth(engines);
+    NodeHealth health = new NodeHealth(work.engines().map(EngineWork::count).orElse(0));
     CompletableFuture<Throwable> failure = new CompletableFuture<>();
     NodeLink link = NodeLink.open(cluster);
-    EngineHost.Means means =
-        new EngineHost.Means(
-            work.model(),
-            work.engines(),
-            work.canary(),
-            link.data(),
-            health,
-            work.requestTimeout());
+    NodeActor.Means means =
+        new NodeActor.Means(
+            work.engines()
+                .map(
+                    engines ->
+                        new EngineHost.Means(engines, link.data(), health, work.requestTimeout())),
+            work.rewards()
+                .map(
+                    rewards ->
+                        new RewardHost.Means(rewards, link.data().client(), work.requestTimeout())),
+            health);
     List<Address> seeds = cluster.seedNodes().stream().map(seed -> address(seed)).toList();
     ActorSystem<NodeActor.Command> system =
-        link.system(
-            NodeActor.create(engines, means, seeds, failure), roles, work.requestTimeout());
+        link.system(NodeActor.create(means, seeds, failure), work.roles(), work.requestTimeout());
     CoordinatedShutdown.get(system)
         .addTask(
             CoordinatedShutdown.PhaseBeforeServiceUnbind(),
@@ -114,7 +115,8 @@ public final class ClusterNode implements AutoCloseable {
     }
     Optional<CoordinatedShutdown.Reason> reason =
         CoordinatedShutdown.get(system).getShutdownReason();
-    if (reason.filter(CoordinatedShutdown.incompatibleConfigurationDetectedReason()::equals)
+    if (reason
+        .filter(CoordinatedShutdown.incompatibleConfigurationDetectedReason()::equals)
         .isPresent()) {
       return End.INCOMPATIBLE;
     }
@@ -152,7 +154,7 @@ public final class ClusterNode implements AutoCloseable {
     return end;
   }
 
-  /** Leaves the cluster, and has the trainer give what this node draws to others. */
+  /** Leaves the cluster, and has the trainer give what this node has to others. */
   @Override
   public void close() {
     system.terminate();

@@ -1,7 +1,6 @@
 package io.flowloop.rollout;
 
 import io.flowloop.engine.PolicyWeights;
-import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.Sample;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -135,19 +134,8 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
 
   record RefusedOrder(long order, Throwable cause) {}
 
-  /**
-   * What hosts of a node are made with.
-   *
-   * @param model all that samples depend on beside requests and synced weights
-   * @param canary what an engine must draw before it is offered to anybody
-   */
-  record Means(
-      String model,
-      EngineFactory engines,
-      RolloutRequest canary,
-      SideChannel data,
-      NodeHealth health,
-      Duration requestTimeout) {}
+  /** What hosts of a node are made with. */
+  record Means(EngineWork work, SideChannel data, NodeHealth health, Duration requestTimeout) {}
 
   private static final long CANARY = -1;
   private static final Duration PAUSE = Duration.ofSeconds(1);
@@ -184,7 +172,7 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
         context.spawn(
             EngineActor.create(
                 index,
-                means.engines(),
+                means.work().engines(),
                 context.messageAdapter(EngineActor.Event.class, FromEngine::new)),
             "engine");
   }
@@ -208,7 +196,7 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
             getContext().getSelf(),
             HostFinder.nodeOf(getContext().getSystem()),
             index,
-            means.model()));
+            means.work().model()));
     return this;
   }
 
@@ -286,7 +274,7 @@ final class EngineHost extends AbstractMatchingBehavior<EngineHost.Command> {
         means.health().loaded(index);
         engine.tell(
             new EngineActor.Generate(
-                List.of(new EngineActor.Leased(CANARY, means.canary()))));
+                List.of(new EngineActor.Leased(CANARY, means.work().canary()))));
       }
       case EngineActor.Stepped step -> onStepped(step);
       case EngineActor.Generated done -> onGenerated(done);

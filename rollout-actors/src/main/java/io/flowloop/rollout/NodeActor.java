@@ -24,7 +24,8 @@ import org.apache.pekko.cluster.typed.Subscribe;
 
 /**
  * The root of a node that joins a trainer: it keeps a host for each engine, a new one whenever one
- * has ended, and ends when the trainer has left, for then there is another cluster to join.
+ * has ended, and one for its reward functions. It ends when the trainer has left, for then there is
+ * another cluster to join.
  */
 final class NodeActor extends AbstractMatchingBehavior<NodeActor.Command> {
 
@@ -32,35 +33,41 @@ final class NodeActor extends AbstractMatchingBehavior<NodeActor.Command> {
 
   private record FromCluster(ClusterEvent.MemberEvent event) implements Command {}
 
-  /** Give the requests to others: this node is leaving. */
+  /** Give requests and images to others: this node is leaving. */
   record Leave() implements Command {}
+
+  /**
+   * What a node is made with.
+   *
+   * @param engines what it draws with; empty for a node without that role
+   * @param rewards what it scores with; empty for a node without that role
+   * @param health that tells of the node
+   */
+  record Means(
+      Optional<EngineHost.Means> engines, Optional<RewardHost.Means> rewards, NodeHealth health) {}
 
   /**
    * A node that joins.
    *
-   * @param engines of this node, 0 or more
    * @param seeds where the trainer is
-   * @param failure completed if an engine fails for good, which ends the node
+   * @param failure completed if a host fails for good, which ends the node
    */
   static Behavior<Command> create(
-      int engines,
-      EngineHost.Means means,
-      List<Address> seeds,
-      CompletableFuture<Throwable> failure) {
-    return Behaviors.setup(context -> new NodeActor(context, engines, means, seeds, failure));
+      Means means, List<Address> seeds, CompletableFuture<Throwable> failure) {
+    return Behaviors.setup(context -> new NodeActor(context, means, seeds, failure));
   }
 
   private final Cluster cluster;
-  private final EngineHost.Means means;
+  private final Means means;
   private final CompletableFuture<Throwable> failure;
   private final Map<ActorRef<EngineHost.Command>, Integer> hosts = new HashMap<>();
+  private final Optional<ActorRef<RewardHost.Command>> rewardHost;
   private int spawned;
   private boolean leaving;
 
   private NodeActor(
       ActorContext<Command> context,
-      int engines,
-      EngineHost.Means means,
+      Means means,
       List<Address> seeds,
       CompletableFuture<Throwable> failure) {
     super(context);
@@ -74,16 +81,29 @@ final class NodeActor extends AbstractMatchingBehavior<NodeActor.Command> {
                 context.messageAdapter(ClusterEvent.MemberEvent.class, FromCluster::new),
                 ClusterEvent.MemberEvent.class));
     cluster.manager().tell(new JoinSeedNodes(seeds));
-    for (int i = 0; i < engines; i++) {
-      host(i);
-    }
+    rewardHost = means.rewards().map(this::rewardHost);
+    means
+        .engines()
+        .ifPresent(
+            engines -> {
+              for (int i = 0; i < engines.work().count(); i++) {
+                host(engines, i);
+              }
+            });
   }
 
-  private void host(int engine) {
-    ActorRef<EngineHost.Command> host =
-        getContext().spawn(EngineHost.create(engine, means), "engine-host-" + spawned++);
+  private ActorRef<RewardHost.Command> rewardHost(RewardHost.Means rewards) {
+    ActorRef<RewardHost.Command> host =
+        getContext().spawn(RewardHost.create(rewards), "reward-host");
     getContext().watch(host);
-    hosts.put(host, engine);
+    return host;
+  }
+
+  private void host(EngineHost.Means engines, int index) {
+    ActorRef<EngineHost.Command> host =
+        getContext().spawn(EngineHost.create(index, engines), "engine-host-" + spawned++);
+    getContext().watch(host);
+    hosts.put(host, index);
   }
 
   @Override
@@ -95,6 +115,7 @@ final class NodeActor extends AbstractMatchingBehavior<NodeActor.Command> {
       case Leave() -> {
         leaving = true;
         hosts.keySet().forEach(host -> host.tell(new EngineHost.Leave()));
+        rewardHost.ifPresent(host -> host.tell(new RewardHost.Leave()));
         yield this;
       }
     };
@@ -126,8 +147,9 @@ final class NodeActor extends AbstractMatchingBehavior<NodeActor.Command> {
       }
       case Terminated ended -> {
         ActorRef<EngineHost.Command> host = ended.getRef().unsafeUpcast();
+        Optional<Integer> index = Optional.ofNullable(hosts.remove(host));
         // One that came up while the node leaves would be given requests.
-        Optional.ofNullable(hosts.remove(host)).filter(_ -> !leaving).ifPresent(this::host);
+        means.engines().filter(_ -> !leaving).ifPresent(e -> index.ifPresent(i -> host(e, i)));
         yield this;
       }
       default -> this;

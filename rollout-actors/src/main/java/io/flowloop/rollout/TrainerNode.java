@@ -1,6 +1,7 @@
 package io.flowloop.rollout;
 
 import io.flowloop.config.ClusterConfig;
+import io.flowloop.config.ClusterRole;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -10,8 +11,8 @@ import org.apache.pekko.cluster.typed.Cluster;
 import org.apache.pekko.cluster.typed.Join;
 
 /**
- * A trainer's node: the first of its cluster, which others join to draw for it. Each run makes a
- * cluster of its own, so that nobody draws for a run that has ended.
+ * A trainer's node: the first of its cluster, which others join to draw and score for it. Each run
+ * makes a cluster of its own, so that nobody draws for a run that has ended.
  */
 public final class TrainerNode implements AutoCloseable {
 
@@ -61,6 +62,18 @@ public final class TrainerNode implements AutoCloseable {
   /** When a system of this node has ended, whatever its connections do. */
   public CompletableFuture<Void> ended(ActorSystem<?> system) {
     return NodeLink.ended(system);
+  }
+
+  /**
+   * An actor that takes the orders of a {@link RewardPool} and spreads them over the nodes that
+   * score, and this process if {@code cluster.roles} says so.
+   *
+   * @param work what this process scores with; nodes that score otherwise are left alone
+   * @param patience longest wait of an image for somebody to score it
+   */
+  public Behavior<RewardPool.Command> rewards(RewardWork work, Duration patience) {
+    return RewardRouter.create(
+        work, cluster.isOnTrainer(ClusterRole.REWARD), link.data().server(), patience);
   }
 
   /** Ends the side channel, when the actor system has ended. */

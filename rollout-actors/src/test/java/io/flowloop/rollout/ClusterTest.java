@@ -9,6 +9,8 @@ import io.flowloop.engine.Sample;
 import io.flowloop.engine.Sampling;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -108,9 +110,7 @@ class ClusterTest {
   }
 
   private static List<String> pixels(List<Sample> samples) {
-    return samples.stream()
-        .map(sample -> HexFormat.of().formatHex(sample.image().rgb()))
-        .toList();
+    return samples.stream().map(sample -> HexFormat.of().formatHex(sample.image().rgb())).toList();
   }
 
   @Test
@@ -252,5 +252,48 @@ class ClusterTest {
 
     EngineRouter.Failed failed = (EngineRouter.Failed) asker.receiveMessage(TestCluster.LONG);
     assertThat(failed.cause()).hasMessageContaining("shorten the prompt");
+  }
+
+  @Test
+  void rewards_onNodes_areThoseOfOneProcess_alsoIfANodeLeavesMeanwhile() throws Exception {
+    CountDownLatch begun = new CountDownLatch(1);
+    ClusterNode leaver =
+        cluster.node(
+            rewards(
+                (prompt, image) -> {
+                  begun.countDown();
+                  ToyEngines.await(gate);
+                  return ToyEngines.brightness(prompt, image);
+                }));
+    TestProbe<RewardPool.Answers> asker = cluster.probe();
+    cluster
+        .rewards(rewards(ToyEngines::brightness))
+        .tell(
+            new RewardPool.Score(
+                IntStream.range(0, 12).mapToObj(RewardRouterTest::image).toList(), asker.ref()));
+    ToyEngines.await(begun);
+    asker.awaitAssert(
+        TestCluster.LONG,
+        () ->
+            assertThat(leaver.health())
+                .returns(true, NodeHealth::memberUp)
+                .returns(true, NodeHealth::modelLoaded)
+                .returns(true, NodeHealth::canaryForward));
+
+    leaver.close();
+    cluster.node(rewards(ToyEngines::brightness));
+
+    List<RewardPool.Answer> answers = new ArrayList<>();
+    while (answers.size() < 12) {
+      answers.addAll(asker.receiveMessage(TestCluster.LONG).answers());
+    }
+    answers.sort(Comparator.comparingInt(RewardPool.Answer::sample));
+    assertThat(answers).isEqualTo(RewardRouterTest.expected(12));
+    gate.countDown();
+    assertThat(TestCluster.ended(leaver)).isEqualTo(ClusterNode.End.CLOSED);
+  }
+
+  private static RewardWork rewards(RewardScorer scorer) {
+    return new RewardWork(scorer, "1.0 brightness", 2, TIMEOUT);
   }
 }

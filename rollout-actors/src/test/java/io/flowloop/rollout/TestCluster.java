@@ -12,8 +12,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 
 /** A trainer's router and nodes with toy engines, each an actor system of its own over TLS. */
@@ -33,7 +35,9 @@ final class TestCluster {
   TestCluster(Path certificates, int minEngines, Duration requestTimeout) {
     this.certificates = certificates;
     this.requestTimeout = requestTimeout;
-    this.trainer = TrainerNode.open(config(List.of(), ClusterConfig.TRAINER_ROLES, certificates));
+    this.trainer =
+        TrainerNode.open(
+            config(List.of(), List.of(ClusterRole.TRAINER, ClusterRole.WORKER), certificates));
     this.system =
         trainer.system(
             root(new EngineRouter.Rules(0, minEngines, true, 1, 1, requestTimeout)),
@@ -84,17 +88,29 @@ final class TestCluster {
   }
 
   ClusterNode node(EngineFactory engines, String model, Path ownCertificates) {
+    RolloutRequest canary = RolloutRequest.of("canary", Sampling.ode(1), 0);
+    return node(
+        Optional.of(new EngineWork(engines, 1, model, canary)), Optional.empty(), ownCertificates);
+  }
+
+  /** A node that scores and does not draw. */
+  ClusterNode node(RewardWork rewards) {
+    return node(Optional.empty(), Optional.of(rewards), certificates);
+  }
+
+  private ClusterNode node(
+      Optional<EngineWork> engines, Optional<RewardWork> rewards, Path ownCertificates) {
     ClusterNode node =
         ClusterNode.start(
-            config(List.of(seed()), List.of(ClusterRole.ENGINE), ownCertificates),
-            new ClusterNode.Work(
-                engines,
-                1,
-                model,
-                RolloutRequest.of("canary", Sampling.ode(1), 0),
-                requestTimeout));
+            config(List.of(seed()), ClusterConfig.NODE_ROLES, ownCertificates),
+            new ClusterNode.Work(engines, rewards, requestTimeout));
     nodes.add(node);
     return node;
+  }
+
+  /** What takes the trainer's images, with rewards on nodes alone. */
+  ActorRef<RewardPool.Command> rewards(RewardWork work) {
+    return system.systemActorOf(trainer.rewards(work, requestTimeout), "rewards", Props.empty());
   }
 
   <T> TestProbe<T> probe() {

@@ -8,9 +8,14 @@ import io.flowloop.config.ClusterRole;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.Purpose;
 import io.flowloop.config.ResolvedConfig;
+import io.flowloop.config.RewardConfig;
 import io.flowloop.config.RolloutConfig;
+import io.flowloop.reward.RewardFunctions;
 import io.flowloop.rollout.ClusterNode;
+import io.flowloop.rollout.EngineWork;
+import io.flowloop.rollout.RewardWork;
 import io.flowloop.rollout.RolloutException;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
@@ -19,20 +24,21 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** The verb {@code node}: a node that draws for the trainer of its cluster, run after run. */
+/** The verb {@code node}: a node that works for the trainer of its cluster, run after run. */
 @Command(
     name = "node",
     description = {
-      "Joins the trainer at cluster.seedNodes and draws for it. When a run has ended it waits for the"
-          + " next one; a signal ends it, and what it draws then is drawn by others. model and"
-          + " rollout.maxRowsPerForward must be the trainer's; other settings of a run come from"
-          + " there."
+      "Joins the trainer at cluster.seedNodes, and draws and scores images for it. When a run has"
+          + " ended it waits for the next one; a signal ends it, and what it has then is done by"
+          + " others. model and rollout.maxRowsPerForward of a node that draws, and reward.functions"
+          + " of one that scores, must be the trainer's; other settings of a run come from there."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  flowloop node cluster.seedNodes=[trainer-1:7355] cluster.host=gpu-1"
           + " cluster.certificates=certs/gpu-1",
-      "  flowloop node --roles engine rollout.engines=8 --config cluster.conf"
+      "  flowloop node --roles engine rollout.engines=8 --config cluster.conf",
+      "  flowloop node --roles reward reward.concurrency=16 --config cluster.conf"
     })
 final class NodeCommand implements Callable<Integer> {
 
@@ -62,7 +68,18 @@ final class NodeCommand implements Callable<Integer> {
       return 0;
     }
     FlowLoopConfig config = resolved.config();
-    ClusterNode.Work work = work(config);
+    Optional<RewardFunctions> rewards =
+        has(config, ClusterRole.REWARD)
+            ? Optional.of(RewardFunctions.of(config.reward().weights()))
+            : Optional.empty();
+    try {
+      return call(config, work(config, rewards));
+    } finally {
+      rewards.ifPresent(RewardFunctions::close);
+    }
+  }
+
+  private int call(FlowLoopConfig config, ClusterNode.Work work) {
     if (settings.dryRun()) {
       terminal.print(plan(config, work));
       return 0;
@@ -72,14 +89,29 @@ final class NodeCommand implements Callable<Integer> {
     return run(config, work);
   }
 
-  private static ClusterNode.Work work(FlowLoopConfig config) {
-    RolloutConfig rollout = config.rollout();
+  private static boolean has(FlowLoopConfig config, ClusterRole role) {
+    return config.cluster().roles().orElse(ClusterConfig.NODE_ROLES).contains(role);
+  }
+
+  private static ClusterNode.Work work(FlowLoopConfig config, Optional<RewardFunctions> rewards) {
     return new ClusterNode.Work(
+        has(config, ClusterRole.ENGINE) ? Optional.of(engines(config)) : Optional.empty(),
+        rewards.map(functions -> rewards(config.reward(), functions)),
+        config.rollout().requestTimeout());
+  }
+
+  private static EngineWork engines(FlowLoopConfig config) {
+    RolloutConfig rollout = config.rollout();
+    return new EngineWork(
         Engines.of(config.model(), rollout.maxRowsPerForward()),
         rollout.engines(),
         Engines.identity(config.model(), rollout.maxRowsPerForward()),
-        Engines.canary(config.model()),
-        rollout.requestTimeout());
+        Engines.canary(config.model()));
+  }
+
+  private static RewardWork rewards(RewardConfig reward, RewardFunctions functions) {
+    return new RewardWork(
+        functions::score, functions.identity(), reward.concurrency(), reward.timeout());
   }
 
   private static String plan(FlowLoopConfig config, ClusterNode.Work work) {
@@ -88,7 +120,8 @@ final class NodeCommand implements Callable<Integer> {
         node        %s, ports %d and %d, bound to %s
         joins       %s
         roles       %s
-        engines     %d: %s
+        engines     %s
+        rewards     %s
         """
         .formatted(
             cluster.host(),
@@ -99,8 +132,10 @@ final class NodeCommand implements Callable<Integer> {
             cluster.roles().orElse(ClusterConfig.NODE_ROLES).stream()
                 .map(ClusterRole::label)
                 .collect(Collectors.joining(", ")),
-            work.engineCount(),
-            work.model());
+            work.engines().map(each -> each.count() + ": " + each.model()).orElse("none"),
+            work.rewards()
+                .map(each -> each.concurrency() + " at a time: " + each.identity())
+                .orElse("none"));
   }
 
   /** One node after the other, each from the start of a run or before to its end. */
@@ -133,7 +168,10 @@ final class NodeCommand implements Callable<Integer> {
       if (config.http().port().isPresent()) {
         var _ =
             NodeHttp.start(
-                node.system(), config.http(), new NodeMeters(node), Engines.devices(config));
+                node.system(),
+                config.http(),
+                new NodeMeters(node),
+                has(config, ClusterRole.ENGINE) ? Engines.devices(config) : List.of());
       }
       return node.ended().toCompletableFuture().join();
     } catch (CompletionException e) {

@@ -34,9 +34,26 @@ class NodeCommandTest {
   }
 
   @Test
-  void printConfig_showsTheRolesGiven() {
+  void dryRun_ofRewardsAlone_tellsWhatItScoresWith() {
     Run run =
-        Run.of("node", "--print-config", "--roles=reward", SEEDS, "cluster.insecure=true");
+        Run.of(
+            "node",
+            "--dry-run",
+            "--roles=reward",
+            SEEDS,
+            "cluster.insecure=true",
+            "reward.concurrency=16",
+            "reward.functions.jpegCompressibility.weight=0.5");
+
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out())
+        .contains("engines     none")
+        .contains("rewards     16 at a time: 0.5 jpegCompressibility + 1.0 ocr");
+  }
+
+  @Test
+  void printConfig_showsTheRolesGiven() {
+    Run run = Run.of("node", "--print-config", "--roles=reward", SEEDS, "cluster.insecure=true");
 
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out()).containsPattern("roles.*\\[reward]");

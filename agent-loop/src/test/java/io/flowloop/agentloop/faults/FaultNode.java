@@ -7,10 +7,12 @@ import io.flowloop.config.ConfigSources;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.Purpose;
 import io.flowloop.rollout.ClusterNode;
+import io.flowloop.rollout.EngineWork;
 import io.flowloop.rollout.ToyEngines;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Optional;
 
 /**
  * A process that is a node of a cluster with {@link PacedEngines}, again and again as {@code
@@ -37,10 +39,13 @@ final class FaultNode {
           ClusterNode.start(
               config.cluster(),
               new ClusterNode.Work(
-                  engines,
-                  config.rollout().engines(),
-                  Engines.identity(config.model(), config.rollout().maxRowsPerForward()),
-                  Engines.canary(config.model()),
+                  Optional.of(
+                      new EngineWork(
+                          engines,
+                          config.rollout().engines(),
+                          Engines.identity(config.model(), config.rollout().maxRowsPerForward()),
+                          Engines.canary(config.model()))),
+                  Optional.empty(),
                   config.rollout().requestTimeout()))) {
         System.out.println("looks for the trainer");
         end = node.ended().toCompletableFuture().join();

@@ -287,6 +287,9 @@ final class TrainingRun {
   /** Waits for an order, or gives it up if a stop or an interrupt comes first. */
   private <T> T await(CompletableFuture<T> order) throws Stopped {
     try {
+      if (Thread.interrupted()) {
+        throw new InterruptedException(); // what has ended already would be taken otherwise
+      }
       // Of two that have ended the first one decides: an order given after the stop may have
       // failed.
       var _ = CompletableFuture.anyOf(means.stop(), order).get();

@@ -11,15 +11,20 @@ import io.flowloop.rollout.ToyEngines;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 import java.util.List;
+import java.util.stream.Stream;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /** Journals of toy groups, of two rows each. */
 final class TinyJournals {
@@ -99,12 +104,47 @@ final class TinyJournals {
     }
   }
 
-  /** A copy of what a run's folder holds at this moment, as a kill would leave it. */
+  /**
+   * A copy of what a run's folder holds at this moment, as a kill would leave it. What a writer is
+   * about to rename may be gone when its turn comes.
+   */
   static void copy(Path run, Path to) {
-    try (Stream<Path> all = Files.walk(run)) {
-      for (Path path : all.sorted().toList()) {
-        Files.copy(path, to.resolve(run.relativize(path).toString()));
-      }
+    try {
+      Files.walkFileTree(
+          run,
+          new SimpleFileVisitor<>() {
+
+            @Override
+            public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes)
+                throws IOException {
+              Files.createDirectories(to.resolve(run.relativize(folder).toString()));
+              return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
+                throws IOException {
+              try {
+                Files.copy(file, to.resolve(run.relativize(file).toString()));
+              } catch (NoSuchFileException e) {
+                return FileVisitResult.SKIP_SIBLINGS;
+              }
+              return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
+              if (e instanceof NoSuchFileException) {
+                return FileVisitResult.CONTINUE;
+              }
+              throw e;
+            }
+
+            @Override
+            public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException e) {
+              return FileVisitResult.CONTINUE;
+            }
+          });
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -27,8 +27,11 @@ class SoakTest {
   private static final int ROWS_OF_A_GROUP = 4;
   private static final double MIB = 1 << 20;
 
-  /** What a trainer may use more at the end than after a tenth of the time. */
-  private static final double FLAT = 1.15;
+  /**
+   * What a trainer may use more at the end than after a tenth of the time: each process that was
+   * killed is remembered by Artery for an hour, and compiled code grows for a while.
+   */
+  private static final double FLAT = 1.25;
 
   @TempDir Path dir;
 

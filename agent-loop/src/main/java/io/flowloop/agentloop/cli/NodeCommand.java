@@ -174,6 +174,11 @@ final class NodeCommand implements Callable<Integer> {
                 has(config, ClusterRole.ENGINE) ? Engines.devices(config) : List.of());
       }
       return node.ended().toCompletableFuture().join();
+    } catch (RolloutException e) {
+      if (stop.requested()) {
+        return ClusterNode.End.CLOSED; // a process that ends opens no port any more
+      }
+      throw e;
     } catch (CompletionException e) {
       throw e.getCause() instanceof RolloutException known ? known : e;
     }

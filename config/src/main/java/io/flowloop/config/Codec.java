@@ -19,7 +19,6 @@ import java.util.OptionalInt;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-
 import java.util.stream.Stream;
 
 /**

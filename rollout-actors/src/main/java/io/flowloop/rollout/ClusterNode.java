@@ -61,8 +61,7 @@ public final class ClusterNode implements AutoCloseable {
     this.system = system;
     this.health = health;
     this.data = data;
-    this.end =
-        NodeLink.ended(system).thenRun(data::close).thenApply(_ -> end(failure));
+    this.end = NodeLink.ended(system).thenRun(data::close).thenApply(_ -> end(failure));
   }
 
   /**

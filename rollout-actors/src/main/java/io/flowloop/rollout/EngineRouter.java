@@ -54,8 +54,7 @@ public final class EngineRouter extends AbstractMatchingBehavior<EngineRouter.Co
   public sealed interface Command {}
 
   /** Draw this; the answer is a {@link Generated} or a {@link Failed}, while the asker lives. */
-  public record Generate(RolloutRequest request, ActorRef<Reply> replyTo)
-      implements Command {}
+  public record Generate(RolloutRequest request, ActorRef<Reply> replyTo) implements Command {}
 
   /**
    * Have every engine draw with these weights; the answer is a {@link Synced} or a {@link

@@ -7,15 +7,12 @@ import io.flowloop.engine.RowSeed;
 import io.flowloop.engine.Sample;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SequencedMap;
-import java.util.TreeSet;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ThreadLocalRandom;
@@ -52,15 +49,6 @@ final class RemoteEngine extends AbstractMatchingBehavior<RemoteEngine.Command> 
       implements Command {}
 
   private record Tick() implements Command {}
-
-  /** What the host has to do, until it has told what came of it. */
-  private sealed interface Open {}
-
-  /** Requests by their leases, without those that have ended. */
-  private record Drawing(SequencedMap<Long, RolloutRequest> leases) implements Open {}
-
-  /** Weights, which can be pulled once they are laid out. */
-  private record Loading(PolicyWeights weights, Optional<DataHandle> handle) implements Open {}
 
   /**
    * What remote engines are made with.
@@ -109,11 +97,10 @@ final class RemoteEngine extends AbstractMatchingBehavior<RemoteEngine.Command> 
   private final Means means;
   private final ActorRef<EngineHost.Told> told;
   private final long session = ThreadLocalRandom.current().nextLong();
-  private final SequencedMap<Long, Open> open = new LinkedHashMap<>();
+  private final RemoteOrders orders = new RemoteOrders();
   private final Set<Long> cancelled = new TreeSet<>();
   private final Map<Long, CompletableFuture<?>> pulls = new HashMap<>();
   private long wants;
-  private long orders;
   private boolean started;
 
   private RemoteEngine(
@@ -148,32 +135,8 @@ final class RemoteEngine extends AbstractMatchingBehavior<RemoteEngine.Command> 
     };
   }
 
-  /** Says all that is wanted; weights that are not laid out yet, and what follows them, later. */
   private void want() {
-    List<EngineHost.Order> wanted = new ArrayList<>();
-    for (Map.Entry<Long, Open> each : open.entrySet()) {
-      switch (each.getValue()) {
-        case Drawing(SequencedMap<Long, RolloutRequest> leases) ->
-            wanted.add(
-                new EngineHost.Order(
-                    each.getKey(),
-                    leases.entrySet().stream()
-                        .map(lease -> new EngineActor.Leased(lease.getKey(), lease.getValue()))
-                        .toList(),
-                    Optional.empty()));
-        case Loading(PolicyWeights _, Optional<DataHandle> handle) when handle.isPresent() ->
-            wanted.add(new EngineHost.Order(each.getKey(), List.of(), handle));
-        case Loading _ -> {
-          tell(wanted);
-          return;
-        }
-      }
-    }
-    tell(wanted);
-  }
-
-  private void tell(List<EngineHost.Order> wanted) {
-    host.tell(new EngineHost.Want(session, wants++, told, wanted, List.copyOf(cancelled)));
+    host.tell(new EngineHost.Want(session, wants++, told, orders.wanted(), List.copyOf(cancelled)));
   }
 
   private Behavior<Command> onOrder(EngineActor.Command order) {
@@ -196,9 +159,7 @@ final class RemoteEngine extends AbstractMatchingBehavior<RemoteEngine.Command> 
       leased.forEach(each -> fail(each.lease(), tooLong(bytes)));
       return;
     }
-    SequencedMap<Long, RolloutRequest> leases = new LinkedHashMap<>();
-    leased.forEach(each -> leases.put(each.lease(), each.request()));
-    open.put(orders++, new Drawing(leases));
+    orders.draw(leased);
     want();
   }
 
@@ -215,8 +176,7 @@ final class RemoteEngine extends AbstractMatchingBehavior<RemoteEngine.Command> 
   }
 
   private void load(PolicyWeights weights) {
-    long order = orders++;
-    open.put(order, new Loading(weights, Optional.empty()));
+    long order = orders.load(weights);
     getContext()
         .pipeToSelf(
             means.shelf().lay(weights),
@@ -225,15 +185,13 @@ final class RemoteEngine extends AbstractMatchingBehavior<RemoteEngine.Command> 
   }
 
   private Behavior<Command> onLaid(Laid laid) {
-    if (open.get(laid.order()) instanceof Loading(PolicyWeights weights, Optional<DataHandle> _)) {
-      laid.weights()
-          .ifPresentOrElse(
-              handle -> {
-                open.put(laid.order(), new Loading(weights, Optional.of(handle)));
-                want();
-              },
-              () -> refuse(laid.order(), text(laid.cause())));
-    }
+    laid.weights()
+        .ifPresentOrElse(
+            handle -> {
+              orders.laid(laid.order(), handle);
+              want();
+            },
+            () -> refuse(laid.order(), text(laid.cause())));
     return this;
   }
 
@@ -264,12 +222,14 @@ final class RemoteEngine extends AbstractMatchingBehavior<RemoteEngine.Command> 
   }
 
   private Behavior<Command> onReport(EngineHost.Report report) {
-    int before = openParts();
+    int before = orders.size();
     report.drawn().forEach(this::pull);
     report.failed().forEach(each -> fail(each.lease(), of(each.cause())));
     report.cancelled().forEach(this::leave);
     report.loaded().forEach(this::onLoaded);
-    report.refused().forEach(each -> refuse(each.order(), String.valueOf(each.cause().getMessage())));
+    report
+        .refused()
+        .forEach(each -> refuse(each.order(), String.valueOf(each.cause().getMessage())));
     if (report.gone().isPresent()) {
       return gone(of(report.gone().get()));
     }
@@ -277,16 +237,10 @@ final class RemoteEngine extends AbstractMatchingBehavior<RemoteEngine.Command> 
       getContext().getLog().info("{} is leaving", name);
       return Behaviors.stopped();
     }
-    if (openParts() < before) {
+    if (orders.size() < before) {
       want();
     }
     return this;
-  }
-
-  private int openParts() {
-    return open.values().stream()
-        .mapToInt(each -> each instanceof Drawing(var leases) ? leases.size() : 1)
-        .sum();
   }
 
   private EngineException of(Throwable cause) {
@@ -377,29 +331,18 @@ final class RemoteEngine extends AbstractMatchingBehavior<RemoteEngine.Command> 
   }
 
   private boolean endLoading(long order) {
-    if (open.remove(order) instanceof Loading(PolicyWeights weights, Optional<DataHandle> _)) {
-      means.shelf().release(weights);
-      return true;
-    }
-    return false;
+    Optional<PolicyWeights> weights = orders.endLoading(order);
+    weights.ifPresent(means.shelf()::release);
+    return weights.isPresent();
   }
 
   private Optional<RolloutRequest> request(long lease) {
-    return open.values().stream()
-        .filter(Drawing.class::isInstance)
-        .map(Drawing.class::cast)
-        .flatMap(drawing -> Optional.ofNullable(drawing.leases().get(lease)).stream())
-        .findFirst();
+    return orders.request(lease);
   }
 
   private void end(long lease) {
     cancelled.remove(lease);
-    open.values()
-        .removeIf(
-            each ->
-                each instanceof Drawing(var leases)
-                    && leases.remove(lease) != null
-                    && leases.isEmpty());
+    orders.end(lease);
   }
 
   private Behavior<Command> gone(EngineException cause) {
@@ -414,13 +357,7 @@ final class RemoteEngine extends AbstractMatchingBehavior<RemoteEngine.Command> 
           gone(new EngineException(name + " has vanished; its log or its host tells why"));
       case PostStop _ -> {
         pulls.values().forEach(pull -> pull.cancel(false));
-        open.values()
-            .forEach(
-                each -> {
-                  if (each instanceof Loading(PolicyWeights weights, Optional<DataHandle> _)) {
-                    means.shelf().release(weights);
-                  }
-                });
+        orders.loading().forEach(means.shelf()::release);
         yield this;
       }
       default -> this;

@@ -34,8 +34,7 @@ class HostLedgerTest {
   }
 
   private List<EngineHost.Order> take(List<EngineHost.Order> orders, Long... cancelled) {
-    return ledger.take(
-        new EngineHost.Want(1, wants++, trainer.ref(), orders, List.of(cancelled)));
+    return ledger.take(new EngineHost.Want(1, wants++, trainer.ref(), orders, List.of(cancelled)));
   }
 
   private EngineHost.Report report() {

@@ -163,8 +163,7 @@ class KryoSerializerTest {
   void fromBinary_unknownKindOrSchema_isRefusedInOneShortLine() {
     byte[] body = serializer.toBinary(new EngineHost.Stepped(1, 2, 3));
 
-    assertRefused(
-        body, "host.stepped/2", "manifest: host.stepped/2 (expected: a kind of schema 1");
+    assertRefused(body, "host.stepped/2", "manifest: host.stepped/2 (expected: a kind of schema 1");
     assertRefused(body, "java.lang.Runtime", "manifest: java.lang.Runtime (expected");
     assertRefused(body, "a\nb" + "c".repeat(1000), "manifest: a?bccc");
   }
@@ -215,8 +214,7 @@ class KryoSerializerTest {
     body[CLASS_ID] = 0;
     assertRefused(sealed("host.stepped/1", body), "host.stepped/1", "class: none (expected");
     body[CLASS_ID] = 100;
-    assertRefused(
-        sealed("host.stepped/1", body), "host.stepped/1", "unregistered class ID: 98");
+    assertRefused(sealed("host.stepped/1", body), "host.stepped/1", "unregistered class ID: 98");
   }
 
   @Test
@@ -283,7 +281,6 @@ class KryoSerializerTest {
             .replace("pekko://", "pekko :/")
             .getBytes(StandardCharsets.ISO_8859_1);
 
-    assertRefused(
-        sealed("host.describe/1", wrong), "host.describe/1", "actor reference:");
+    assertRefused(sealed("host.describe/1", wrong), "host.describe/1", "actor reference:");
   }
 }

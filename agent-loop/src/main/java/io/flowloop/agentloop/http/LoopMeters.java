@@ -132,8 +132,7 @@ public final class LoopMeters implements Watched {
   private void gauge(String name, String what, ToDoubleFunction<EngineRouter.Stats> value) {
     registry.ifPresent(
         target ->
-            Gauge.builder(
-                    "flowloop." + name, this, me -> value.applyAsDouble(me.latest.engines()))
+            Gauge.builder("flowloop." + name, this, me -> value.applyAsDouble(me.latest.engines()))
                 .description(what)
                 .register(target));
   }
@@ -153,8 +152,7 @@ public final class LoopMeters implements Watched {
   private void rewards(String name, String what, ToDoubleFunction<RewardPool.Stats> value) {
     registry.ifPresent(
         target ->
-            Gauge.builder(
-                    "flowloop." + name, this, me -> value.applyAsDouble(me.latest.rewards()))
+            Gauge.builder("flowloop." + name, this, me -> value.applyAsDouble(me.latest.rewards()))
                 .description(what)
                 .register(target));
   }

@@ -58,7 +58,9 @@ class LossyOutputTest {
       lines.add(line);
       told += line.startsWith("line ") ? 1 : lost(line);
     }
-    assertThat(lines).startsWith("line 0", "line 1").anyMatch(line -> line.startsWith("flowloop: "));
+    assertThat(lines)
+        .startsWith("line 0", "line 1")
+        .anyMatch(line -> line.startsWith("flowloop: "));
     assertThat(told).isEqualTo(5_000);
   }
 

@@ -172,7 +172,6 @@ class ClusterTrainingTest {
     Duration recovery = Duration.ofNanos(System.nanoTime() - begun);
 
     assertThat(again.exitCode()).as(again.output()).isZero();
-    assertSame(
-        24, "all restarted", "nodes by kill -9, the trainer by SIGTERM", "run", recovery);
+    assertSame(24, "all restarted", "nodes by kill -9, the trainer by SIGTERM", "run", recovery);
   }
 }

@@ -11,9 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Stream;
 
 /**
  * A trainer and nodes as processes of this machine, which talk over TLS. Each host is where its
@@ -135,7 +133,8 @@ final class FaultCluster implements AutoCloseable {
 
   /** Starts a process that ends with the cluster, with the log of its events. */
   FlowLoopProcess start(FlowLoopCommand command) {
-    FlowLoopProcess process = command
+    FlowLoopProcess process =
+        command
             .withVariable("FLOWLOOP_LOG_LEVEL", "info")
             .withFlags("-Dlogback.configurationFile=logback.xml")
             .start();
@@ -154,7 +153,6 @@ final class FaultCluster implements AutoCloseable {
       String _ = trainer.awaitLine(" joins$");
     }
   }
-
 
   @Override
   public void close() {

@@ -5,8 +5,8 @@ import io.flowloop.agentloop.RolloutListener;
 import io.flowloop.config.ConfigLoader;
 import io.flowloop.config.ConfigSources;
 import io.flowloop.config.FlowLoopConfig;
-import io.flowloop.reward.RewardFunction;
 import io.flowloop.engine.RgbImage;
+import io.flowloop.reward.RewardFunction;
 import io.flowloop.rollout.RewardedSample;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.ToyEngines;
@@ -134,8 +134,7 @@ final class FaultTrainer {
       String text =
           client
               .send(
-                  HttpRequest.newBuilder(
-                          URI.create("http://127.0.0.1:%d/metrics".formatted(port)))
+                  HttpRequest.newBuilder(URI.create("http://127.0.0.1:%d/metrics".formatted(port)))
                       .build(),
                   HttpResponse.BodyHandlers.ofString())
               .body();

@@ -36,15 +36,12 @@ class PartitionFaultsTest {
     cluster = new FaultCluster(dir, here);
     trainer =
         cluster.start(
-            partition.on(
-                Partition.Side.LEFT, cluster.trainer(STEPS, 0, "cluster.minEngines=2")));
-    var _ =
-        cluster.start(partition.on(Partition.Side.LEFT, cluster.node(here, STEP_MILLIS)));
+            partition.on(Partition.Side.LEFT, cluster.trainer(STEPS, 0, "cluster.minEngines=2")));
+    var _ = cluster.start(partition.on(Partition.Side.LEFT, cluster.node(here, STEP_MILLIS)));
     far =
         cluster.start(
             partition.on(
-                Partition.Side.RIGHT,
-                cluster.node(Partition.Side.RIGHT.address(), STEP_MILLIS)));
+                Partition.Side.RIGHT, cluster.node(Partition.Side.RIGHT.address(), STEP_MILLIS)));
     String _ = trainer.awaitLine("^step 3$");
   }
 

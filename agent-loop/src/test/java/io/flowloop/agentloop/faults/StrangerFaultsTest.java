@@ -104,8 +104,7 @@ class StrangerFaultsTest {
   }
 
   @Test
-  void joiner_withAnotherHostsCertificate_isRefusedByItself()
-      throws InterruptedException {
+  void joiner_withAnotherHostsCertificate_isRefusedByItself() throws InterruptedException {
     FlowLoopProcess joiner = joiner(CERTIFICATES + cluster.certificates("gpu-1"));
 
     assertThat(joiner.exitCode()).isNotZero();

@@ -172,8 +172,7 @@ class NodeHttpTest {
     ActorTestKit other = ActorTestKit.create();
     try {
       var _ =
-          NodeHttp.start(
-              other.system(), config, new LoopMeters(CompletableFuture::new), List.of());
+          NodeHttp.start(other.system(), config, new LoopMeters(CompletableFuture::new), List.of());
     } finally {
       other.shutdownTestKit();
     }
@@ -185,8 +184,7 @@ class NodeHttpTest {
             () ->
                 stats
                     .get()
-                    .thenApply(
-                        engines -> new LoopStats(engines, new RewardPool.Stats(8, 2, 9))));
+                    .thenApply(engines -> new LoopStats(engines, new RewardPool.Stats(8, 2, 9))));
     return NodeHttp.start(kit.system(), ANY_PORT, loop, List.of());
   }
 

@@ -180,14 +180,14 @@ public final class FlowLoop implements AutoCloseable {
     return train(
         () -> {
           newest().ifPresent(this::refuse);
-          clearJournal();
+          Journal.clear(config.trainer().dir(), warnings);
           return Optional.empty();
         });
   }
 
   /**
-   * Goes on from the newest whole checkpoint of {@code trainer.dir}, or begins where there is none,
-   * with the groups of a journal if it has one; otherwise as {@link #resume(Path)}.
+   * Goes on from journal and newest whole checkpoint of {@code trainer.dir}, or begins where there
+   * is none; otherwise as {@link #resume(Path)}.
    */
   public TrainingSummary resume() {
     return train(this::newest);
@@ -256,16 +256,6 @@ public final class FlowLoop implements AutoCloseable {
     throw new IllegalStateException(
         "trainer.dir: %s (expected: a folder without a run); it holds %s: resume, or set another"
             .formatted(config.trainer().dir(), checkpoint));
-  }
-
-  private void clearJournal() {
-    Path dir = config.trainer().dir();
-    try {
-      Journal.clear(dir);
-    } catch (IOException e) {
-      // None of its groups counts in another run.
-      warnings.accept("%s: the journal of an earlier run cannot be deleted: %s".formatted(dir, e));
-    }
   }
 
   private List<String> prompts(String location) {

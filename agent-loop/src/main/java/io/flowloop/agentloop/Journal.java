@@ -63,9 +63,15 @@ final class Journal implements AutoCloseable {
    * Deletes the journal that an earlier run left.
    *
    * @param run the run's folder; it need not exist
+   * @param warnings told if that fails: none of its groups counts in another run
    */
-  static void clear(Path run) throws IOException {
-    delete(folder(run), Integer.MAX_VALUE);
+  static void clear(Path run, Consumer<String> warnings) {
+    try {
+      delete(folder(run), Integer.MAX_VALUE);
+    } catch (IOException e) {
+      warnings.accept(
+          "%s: the journal of an earlier run cannot be deleted: %s".formatted(folder(run), e));
+    }
   }
 
   private static Path folder(Path run) {
@@ -135,7 +141,7 @@ final class Journal implements AutoCloseable {
   private void giveUp(Exception cause) {
     try {
       closeFile();
-      clear(run);
+      delete(folder(run), Integer.MAX_VALUE);
     } catch (IOException left) {
       cause.addSuppressed(left);
     }

@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Rollouts and training from a program of one's own: engines, workers, reward threads and a learner
- * that stay up between calls. No port is opened, unless {@code http.port} says so.
+ * that stay up between calls. No port is opened without {@code http.port} or {@code cluster}.
  *
  * <pre>{@code
  * try (FlowLoop loop = FlowLoop.of(config)) {

@@ -166,8 +166,7 @@ public final class FlowLoop implements AutoCloseable {
    * Trains on {@code data.prompts} until {@code trainer.steps} are done or {@link #stop} is called;
    * writes into {@code trainer.dir}. Rollouts then draw with what was learned.
    *
-   * <p>An interrupt of the calling thread does as {@link #stop} does, and the thread stays
-   * interrupted.
+   * <p>An interrupt of the calling thread does as {@link #stop} does, and the flag stays set.
    *
    * @throws io.flowloop.config.ConfigException if the settings are none to train with, by the rules
    *     of {@link ConfigLoader#load}; nothing is begun then, as with the next two

@@ -50,6 +50,8 @@ public final class ActorSettings {
           jvm-exit-on-fatal-error = off
           # Answers to a rollout that was given up are no news.
           log-dead-letters = off
+          # Before the log is there and after it has ended, errors alone.
+          stdout-loglevel = ERROR
           # Those who watch ask for little, and few at a time.
           http.server {
             server-header = ""

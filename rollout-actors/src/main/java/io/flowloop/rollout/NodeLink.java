@@ -6,11 +6,15 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import org.apache.pekko.actor.ActorRef;
+import org.apache.pekko.actor.PoisonPill;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.Props;
 import org.apache.pekko.actor.typed.Terminated;
+import org.apache.pekko.actor.typed.javadsl.Adapter;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,7 +25,10 @@ final class NodeLink {
   private static final Logger LOG = LoggerFactory.getLogger(NodeLink.class);
 
   /** Time for connections to end when all actors have; usually they take a second. */
-  private static final Duration CONNECTIONS_END = Duration.ofSeconds(15);
+  private static final Duration CONNECTIONS_END = Duration.ofSeconds(5);
+
+  /** Time for the rest when connections have been cut. */
+  private static final Duration REST_ENDS = Duration.ofSeconds(5);
 
   private final ClusterConfig cluster;
   private final SideChannel data;
@@ -73,8 +80,9 @@ final class NodeLink {
   }
 
   /**
-   * When a system of {@link #system} has ended, or when its actors have and its connections do not:
-   * over TLS those have been seen to wait for each other, on all nodes at once, without an end.
+   * When a system of {@link #system} has ended. Connections that do not end when the actors have
+   * are cut: remoting has been seen to wait for them for ever. If even that does not help, the rest
+   * is left behind.
    */
   static CompletableFuture<Void> ended(ActorSystem<?> system) {
     CompletableFuture<Void> rootStopped = new CompletableFuture<>();
@@ -82,17 +90,31 @@ final class NodeLink {
     CompletableFuture<Void> whole =
         system.getWhenTerminated().thenAccept(_ -> {}).toCompletableFuture();
     CompletableFuture<Void> given =
-        rootStopped.thenRunAsync(
-            () -> {
-              if (!whole.isDone()) {
-                LOG.warn(
-                    "connections of {} do not end; they are left behind, and its port with them",
-                    system.address());
-              }
-            },
-            CompletableFuture.delayedExecutor(
-                CONNECTIONS_END.toMillis(), TimeUnit.MILLISECONDS, Runnable::run));
+        rootStopped
+            .thenRunAsync(() -> cut(system, whole), after(CONNECTIONS_END))
+            .thenRunAsync(() -> leave(system, whole), after(REST_ENDS));
     return CompletableFuture.anyOf(whole, given).thenAccept(_ -> {});
+  }
+
+  private static Executor after(Duration time) {
+    return CompletableFuture.delayedExecutor(time.toMillis(), TimeUnit.MILLISECONDS, Runnable::run);
+  }
+
+  private static void cut(ActorSystem<?> system, CompletableFuture<Void> whole) {
+    if (!whole.isDone()) {
+      LOG.info("connections of {} do not end; they are cut", system.address());
+      Adapter.toClassic(system)
+          .actorSelection("/system/IO-TCP")
+          .tell(PoisonPill.getInstance(), ActorRef.noSender());
+    }
+  }
+
+  private static void leave(ActorSystem<?> system, CompletableFuture<Void> whole) {
+    if (!whole.isDone()) {
+      LOG.warn(
+          "the actor system of {} does not end; it is left behind, and its port with it",
+          system.address());
+    }
   }
 
   private static Behavior<Void> rootWatch(ActorSystem<?> system, CompletableFuture<Void> stopped) {

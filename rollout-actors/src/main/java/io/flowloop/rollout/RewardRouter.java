@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import org.apache.pekko.actor.CoordinatedShutdown;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.ChildFailed;
@@ -147,7 +148,10 @@ final class RewardRouter extends AbstractMatchingBehavior<RewardRouter.Command> 
   }
 
   private void onLose(String name, Throwable cause) {
-    getContext().getLog().warn("{}: {}; its images go to others", name, cause.getMessage());
+    // At the end of a run all nodes vanish, which is no news.
+    if (CoordinatedShutdown.get(getContext().getSystem()).getShutdownReason().isEmpty()) {
+      getContext().getLog().warn("{}: {}; its images go to others", name, cause.getMessage());
+    }
     List<Settled<ActorRef<RewardPool.Answers>>> failed = table.lose(name);
     fail(
         failed,

@@ -147,8 +147,9 @@ final class TestCluster {
 
   /** Ends the trainer, as a run that is over. */
   void closeTrainer() throws Exception {
+    var ended = trainer.ended(system);
     system.terminate();
-    system.getWhenTerminated().toCompletableFuture().get(30, TimeUnit.SECONDS);
+    ended.get(30, TimeUnit.SECONDS);
     trainer.close();
   }
 

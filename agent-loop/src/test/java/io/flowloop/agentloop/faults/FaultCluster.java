@@ -147,6 +147,17 @@ final class FaultCluster implements AutoCloseable {
     return Verdict.parse(trainer.awaitLine("^" + FaultTrainer.VERDICT, PATIENCE));
   }
 
+  /**
+   * Waits until two more steps are done, as the first may have been drawn before a fault; returns
+   * the time since then.
+   */
+  static Duration recovery(FlowLoopProcess trainer, long since) throws InterruptedException {
+    for (int i = 0; i < 2; i++) {
+      String _ = trainer.awaitLine("^step \\d+$");
+    }
+    return Duration.ofNanos(System.nanoTime() - since);
+  }
+
   /** Waits until nodes have joined. */
   static void awaitJoined(FlowLoopProcess trainer, int nodes) throws InterruptedException {
     for (int i = 0; i < nodes; i++) {

@@ -47,14 +47,6 @@ class NodeFaultsTest {
     cluster.close();
   }
 
-  /** Time until two more steps are done: the first may have been drawn before the fault. */
-  private Duration recovery(long since) throws InterruptedException {
-    for (int i = 0; i < 2; i++) {
-      String _ = trainer.awaitLine("^step \\d+$");
-    }
-    return Duration.ofNanos(System.nanoTime() - since);
-  }
-
   private void assertHolds(int number, String fault, String how, Duration recovery)
       throws InterruptedException {
     Verdict verdict = FaultCluster.verdict(trainer);
@@ -66,7 +58,7 @@ class NodeFaultsTest {
   void killed_itsGroupsRunElsewhereWithin10Seconds() throws InterruptedException {
     long begun = System.nanoTime();
     assertThat(first.kill()).isEqualTo(FlowLoopProcess.KILLED);
-    Duration recovery = recovery(begun);
+    Duration recovery = FaultCluster.recovery(trainer, begun);
 
     assertHolds(1, "an engine node dies", "kill -9 of one of two, mid-forward", recovery);
     assertThat(recovery).isLessThan(Duration.ofSeconds(10));
@@ -76,7 +68,7 @@ class NodeFaultsTest {
   void terminated_itsGroupsRunElsewhereWithin3Seconds() throws InterruptedException {
     long begun = System.nanoTime();
     first.terminate();
-    Duration recovery = recovery(begun);
+    Duration recovery = FaultCluster.recovery(trainer, begun);
 
     assertHolds(1, "an engine node leaves", "SIGTERM of one of two, mid-forward", recovery);
     assertThat(recovery).isLessThan(Duration.ofSeconds(3));
@@ -86,7 +78,7 @@ class NodeFaultsTest {
   void paused20Seconds_itsGroupsRunElsewhereAndItComesBack() throws InterruptedException {
     long begun = System.nanoTime();
     first.pause();
-    Duration recovery = recovery(begun);
+    Duration recovery = FaultCluster.recovery(trainer, begun);
     boolean _ = second.endsWithin(Duration.ofSeconds(20).minus(recovery));
     first.resume();
     String _ = first.awaitLine("ended: LEFT");
@@ -98,7 +90,7 @@ class NodeFaultsTest {
   @Test
   void tenTimesSlower_theOthersDrawMore() throws InterruptedException, IOException {
     cluster.fault(1, "slow");
-    Duration recovery = recovery(System.nanoTime());
+    Duration recovery = FaultCluster.recovery(trainer, System.nanoTime());
 
     assertHolds(5, "an engine ten times slower", "its denoising steps take 100 ms", recovery);
   }
@@ -107,7 +99,7 @@ class NodeFaultsTest {
   void forwardNeverReturns_itsGroupsRunElsewhere() throws InterruptedException, IOException {
     long begun = System.nanoTime();
     cluster.fault(1, "hung");
-    Duration recovery = recovery(begun);
+    Duration recovery = FaultCluster.recovery(trainer, begun);
 
     assertHolds(6, "a forward that never returns", "an engine stops between two steps", recovery);
     assertThat(recovery).isLessThan(Duration.ofSeconds(3));

@@ -51,13 +51,6 @@ class PartitionFaultsTest {
     partition.close();
   }
 
-  private Duration recovery(long since) throws InterruptedException {
-    for (int i = 0; i < 2; i++) {
-      String _ = trainer.awaitLine("^step \\d+$");
-    }
-    return Duration.ofNanos(System.nanoTime() - since);
-  }
-
   private void assertHolds(String fault, String how, Duration recovery)
       throws InterruptedException {
     Verdict verdict = FaultCluster.verdict(trainer);
@@ -70,7 +63,7 @@ class PartitionFaultsTest {
   void forGood_theNodesOnTheTrainersSideGoOn() throws InterruptedException {
     long begun = System.nanoTime();
     partition.down();
-    Duration recovery = recovery(begun);
+    Duration recovery = FaultCluster.recovery(trainer, begun);
 
     assertHolds("a partition for good", "two network namespaces, both ways", recovery);
     assertThat(far.awaitLine("ended: LEFT")).isNotEmpty();
@@ -80,7 +73,7 @@ class PartitionFaultsTest {
   void healedAfter6Seconds_theNodeDrawsAgain() throws InterruptedException {
     long begun = System.nanoTime();
     partition.down();
-    Duration recovery = recovery(begun);
+    Duration recovery = FaultCluster.recovery(trainer, begun);
     boolean _ = far.endsWithin(Duration.ofSeconds(6).minus(recovery));
     partition.up();
 
@@ -91,7 +84,7 @@ class PartitionFaultsTest {
   void oneWay_theNodeIsNotHeard() throws InterruptedException {
     long begun = System.nanoTime();
     partition.down(Partition.Side.RIGHT);
-    Duration recovery = recovery(begun);
+    Duration recovery = FaultCluster.recovery(trainer, begun);
 
     assertHolds("a partition one way", "what the node sends is lost", recovery);
   }
@@ -100,7 +93,7 @@ class PartitionFaultsTest {
   void otherWay_theNodeDoesNotHear() throws InterruptedException {
     long begun = System.nanoTime();
     partition.down(Partition.Side.LEFT);
-    Duration recovery = recovery(begun);
+    Duration recovery = FaultCluster.recovery(trainer, begun);
 
     assertHolds("a partition the other way", "what the trainer sends is lost", recovery);
   }

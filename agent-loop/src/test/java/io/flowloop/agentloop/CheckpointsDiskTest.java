@@ -127,13 +127,13 @@ class CheckpointsDiskTest {
   @Test
   void save_diskFullAtAnyPoint_failsAndLeavesTheOneBefore() throws Exception {
     Path disk = Files.createDirectory(run.resolve("disk"));
-    assumeThat(exitCode("mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", disk.toString()))
+    assumeThat(Shell.exitCode("mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", disk.toString()))
         .as("mounting a small disk")
         .isZero();
     try {
       assertThat(failuresOnFillingDisk(disk)).isGreaterThan(10);
     } finally {
-      assertThat(exitCode("umount", disk.toString())).isZero();
+      assertThat(Shell.exitCode("umount", disk.toString())).isZero();
     }
   }
 
@@ -164,18 +164,6 @@ class CheckpointsDiskTest {
       Files.write(file, new byte[4096]);
     } catch (IOException e) {
       // The disk is full to the last byte, as it should be.
-    }
-  }
-
-  private static int exitCode(String... command) throws InterruptedException {
-    try {
-      return new ProcessBuilder(command)
-          .redirectErrorStream(true)
-          .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-          .start()
-          .waitFor();
-    } catch (IOException e) {
-      return -1;
     }
   }
 }

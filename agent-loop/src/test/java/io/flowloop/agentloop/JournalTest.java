@@ -128,7 +128,7 @@ class JournalTest {
   @Test
   void keeper_diskFull_warnsOnceAndGivesUpItsSpace() throws Exception {
     Path disk = Files.createDirectory(run.resolve("disk"));
-    assumeThat(exitCode("mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", disk.toString()))
+    assumeThat(Shell.exitCode("mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", disk.toString()))
         .as("mounting a small disk")
         .isZero();
     try {
@@ -143,19 +143,7 @@ class JournalTest {
           .contains("No space left on device; training goes on");
       assertThat(disk).isEmptyDirectory();
     } finally {
-      assertThat(exitCode("umount", disk.toString())).isZero();
-    }
-  }
-
-  private static int exitCode(String... command) throws InterruptedException {
-    try {
-      return new ProcessBuilder(command)
-          .redirectErrorStream(true)
-          .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-          .start()
-          .waitFor();
-    } catch (IOException e) {
-      return -1;
+      assertThat(Shell.exitCode("umount", disk.toString())).isZero();
     }
   }
 }

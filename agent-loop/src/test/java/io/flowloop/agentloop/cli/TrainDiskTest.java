@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.flowloop.agentloop.Checkpoints;
+import io.flowloop.agentloop.Shell;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -28,26 +29,14 @@ class TrainDiskTest {
   @BeforeEach
   void mount() throws Exception {
     disk = Files.createDirectory(temp.resolve("disk"));
-    assumeThat(exitCode("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk.toString()))
+    assumeThat(Shell.exitCode("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk.toString()))
         .as("mounting a small disk")
         .isZero();
   }
 
   @AfterEach
   void unmount() throws Exception {
-    exitCode("umount", disk.toString());
-  }
-
-  private static int exitCode(String... command) throws InterruptedException {
-    try {
-      return new ProcessBuilder(command)
-          .redirectErrorStream(true)
-          .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-          .start()
-          .waitFor();
-    } catch (IOException e) {
-      return -1;
-    }
+    Shell.exitCode("umount", disk.toString());
   }
 
   private Path dir() {

@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Collections;
@@ -178,6 +179,13 @@ public final class SafetensorsFile implements AutoCloseable {
         .shards()
         .forEach(
             (name, path) -> {
+              if (!Files.isRegularFile(path)) {
+                throw new EngineException(
+                    "%s: %s"
+                        .formatted(
+                            origin,
+                            SafetensorsIndex.notInFolder(name, path.getFileName().toString())));
+              }
               Shard shard = shards.computeIfAbsent(path, this::map);
               SafetensorsHeader.Entry entry = shard.header.entries().get(name);
               if (entry == null) {

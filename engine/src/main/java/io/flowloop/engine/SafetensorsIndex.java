@@ -24,8 +24,8 @@ record SafetensorsIndex(Map<String, String> metadata, Map<String, Path> shards) 
   /**
    * Reads an index file.
    *
-   * @throws EngineException if it cannot be read, is no index, or names a file that is missing or
-   *     outside its folder
+   * @throws EngineException if it cannot be read, is no index, or names a file outside its folder;
+   *     whether those inside are there is for the reader of the model to say
    */
   static SafetensorsIndex read(Path file) {
     try {
@@ -94,11 +94,15 @@ record SafetensorsIndex(Map<String, String> metadata, Map<String, Path> shards) 
   private static Path shard(Path file, String tensor, String name) {
     Path folder = file.toAbsolutePath().normalize().resolveSibling("");
     Path shard = folder.resolve(name).normalize();
-    if (!shard.startsWith(folder) || !Files.isRegularFile(shard)) {
-      throw new IllegalArgumentException(
-          "weight_map.%s: %s (expected: a file in the folder of the index)"
-              .formatted(tensor, name));
+    if (!shard.startsWith(folder) || shard.equals(folder)) {
+      throw new IllegalArgumentException(notInFolder(tensor, name));
     }
     return shard;
+  }
+
+  /** What is wrong with an entry whose file is not there. */
+  static String notInFolder(String tensor, String name) {
+    return "weight_map.%s: %s (expected: a file in the folder of the index)"
+        .formatted(tensor, name);
   }
 }

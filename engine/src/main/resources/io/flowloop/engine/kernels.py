@@ -173,6 +173,16 @@ class Kernels(Module):
       _0 = torch.append(products, torch.sum(torch.mul(values[i], gradients[i])))
     return torch.sum(torch.stack(products))
 
+  # dtypes by number: 6 is float32, 15 bfloat16.
+  def from_bfloat16_bits(self: __torch__.Kernels, bits: Tensor) -> Tensor:
+    return torch.view_copy(bits, dtype=15)
+
+  def float32_copy(self: __torch__.Kernels, x: Tensor) -> Tensor:
+    return torch.to(x, 6, False, True)
+
+  def bfloat16_copy(self: __torch__.Kernels, x: Tensor) -> Tensor:
+    return torch.to(x, 15, False, True)
+
   def assign(self: __torch__.Kernels, target: Tensor, values: Tensor) -> Tensor:
     return torch.copy_(torch.detach(target), values)
 

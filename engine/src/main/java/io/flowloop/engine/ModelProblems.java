@@ -1,0 +1,42 @@
+package io.flowloop.engine;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What is wrong with a model folder: all of it is found before any of it is told. */
+public final class ModelProblems {
+
+  private final List<String> found = new ArrayList<>();
+
+  /**
+   * Adds one.
+   *
+   * @param problem where it is, the value, what was expected
+   */
+  public void add(String problem) {
+    found.add(problem);
+  }
+
+  /** What was found so far, in that order. */
+  public List<String> found() {
+    return List.copyOf(found);
+  }
+
+  /**
+   * Goes on only if nothing was found.
+   *
+   * @throws EngineException with every problem, a line each
+   */
+  public void throwIfAny(Path folder) {
+    if (!found.isEmpty()) {
+      throw new EngineException(
+          "%d %s in %s\n  %s"
+              .formatted(
+                  found.size(),
+                  found.size() == 1 ? "problem" : "problems",
+                  folder,
+                  String.join("\n  ", found)));
+    }
+  }
+}

@@ -1,0 +1,92 @@
+package io.flowloop.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class JsonSettingsTest {
+
+  @TempDir private Path folder;
+
+  private final ModelProblems problems = new ModelProblems();
+
+  private JsonSettings settings(String json) throws IOException {
+    Files.writeString(folder.resolve("config.json"), json);
+    return JsonSettings.read(folder, "config.json", problems).orElseThrow();
+  }
+
+  @Test
+  void getters_validSettings_giveThem() throws IOException {
+    JsonSettings settings =
+        settings(
+            """
+            {"layers": 60, "eps": 1e-6, "name": "Qwen", "axes": [16, 56, 56], "mean": [-0.5, 1],
+             "down": [false, true], "rope": {"theta": 1e4}, "pad": null, "flag": true}\
+            """);
+
+    assertThat(settings.integer("layers", 1)).isEqualTo(60);
+    assertThat(settings.integer("pad", 1, 7)).isEqualTo(7);
+    assertThat(settings.number("eps")).isEqualTo(1e-6);
+    assertThat(settings.text("name")).isEqualTo("Qwen");
+    assertThat(settings.integers("axes", 1)).isEqualTo(List.of(16, 56, 56));
+    assertThat(settings.numbers("mean")).isEqualTo(List.of(-0.5, 1.0));
+    assertThat(settings.flags("down")).isEqualTo(List.of(false, true));
+    assertThat(settings.flag("flag", false)).isTrue();
+    assertThat(settings.under("rope").orElseThrow().number("theta")).isEqualTo(1e4);
+    assertThat(settings.has("pad")).isFalse();
+    assertThat(problems.found()).isEmpty();
+  }
+
+  @Test
+  void getters_wrongSettings_findEachOnce() throws IOException {
+    JsonSettings settings =
+        settings(
+            """
+            {"layers": 0, "heads": 2.5, "eps": "small", "axes": [], "rope": {"theta": true},
+             "name": 3}\
+            """);
+
+    settings.integer("layers", 1);
+    settings.integer("heads", 1, 3);
+    settings.integer("width", 1);
+    settings.number("eps");
+    settings.integers("axes", 1);
+    settings.under("rope").orElseThrow().number("theta");
+    settings.text("name", "");
+
+    assertThat(problems.found())
+        .containsExactly(
+            "config.json layers: 0 (expected: a whole number of 1 or more)",
+            "config.json heads: 2.5 (expected: a whole number of 1 or more)",
+            "config.json width: not set (expected: a whole number of 1 or more)",
+            "config.json eps: \"small\" (expected: a number)",
+            "config.json axes: [] (expected: one or more whole numbers of 1 or more)",
+            "config.json rope.theta: true (expected: a number)",
+            "config.json name: 3 (expected: a text)");
+    assertThatThrownBy(() -> problems.throwIfAny(folder))
+        .isInstanceOf(EngineException.class)
+        .hasMessageStartingWith("7 problems in " + folder + "\n  config.json layers: 0 ");
+  }
+
+  @Test
+  void read_missingOrBrokenFile_isOneProblem() throws IOException {
+    Files.writeString(folder.resolve("broken.json"), "{\"a\": ");
+    Files.writeString(folder.resolve("list.json"), "[1]");
+
+    assertThat(JsonSettings.read(folder, "absent.json", problems)).isEmpty();
+    assertThat(JsonSettings.read(folder, "broken.json", problems)).isEmpty();
+    assertThat(JsonSettings.read(folder, "list.json", problems)).isEmpty();
+
+    assertThat(problems.found()).hasSize(3);
+    assertThat(problems.found().getFirst())
+        .isEqualTo("absent.json: missing (expected: a JSON file)");
+    assertThat(problems.found().get(1)).startsWith("broken.json: not a JSON object: ");
+    assertThat(problems.found().get(2)).startsWith("list.json: not a JSON object: ");
+  }
+}

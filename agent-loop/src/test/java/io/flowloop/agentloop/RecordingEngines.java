@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.flowloop.config.Device;
+import io.flowloop.config.Dtype;
 import io.flowloop.engine.DiffusionEngine;
 import io.flowloop.engine.Drawn;
 import io.flowloop.engine.Kernels;
@@ -117,7 +118,7 @@ final class RecordingEngines implements EngineFactory {
     }
 
     @Override
-    public NDArray velocity(NDArray latents, NDArray conditioning, NDArray text) {
+    public NDArray velocity(NDArray latents, NDArray conditioning, Pipeline.Text text) {
       int rows = Math.toIntExact(latents.getShape().get(0));
       forwards.add(new Work(engine, rows));
       if (rows > fittingRows) {
@@ -127,7 +128,7 @@ final class RecordingEngines implements EngineFactory {
     }
 
     @Override
-    public Recording checkpointed(NDArray latents, NDArray sigmas, int step, NDArray text) {
+    public Recording checkpointed(NDArray latents, NDArray sigmas, int step, Pipeline.Text text) {
       return denoiser.checkpointed(latents, sigmas, step, text);
     }
   }
@@ -165,6 +166,16 @@ final class RecordingEngines implements EngineFactory {
     @Override
     public SequencedMap<String, NDArray> weights() {
       return pipeline.weights();
+    }
+
+    @Override
+    public SequencedMap<String, Layer> layers() {
+      return pipeline.layers();
+    }
+
+    @Override
+    public Dtype dtype() {
+      return pipeline.dtype();
     }
 
     @Override

@@ -4,15 +4,21 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 
 /** The walk of k rows from noise to latents: T forwards of k rows, or of 2k with guidance. */
 final class DenoisingLoop {
 
   private final Pipeline pipeline;
   private final Kernels kernels;
+  private final Supplier<Pipeline.Denoiser> denoiser;
 
-  DenoisingLoop(Pipeline pipeline) {
+  /**
+   * @param denoiser the network to walk with, asked once a walk
+   */
+  DenoisingLoop(Pipeline pipeline, Supplier<Pipeline.Denoiser> denoiser) {
     this.pipeline = pipeline;
+    this.denoiser = denoiser;
     this.kernels = pipeline.kernels();
   }
 
@@ -30,9 +36,10 @@ final class DenoisingLoop {
     List<float[]> states = new ArrayList<>();
     List<float[]> logProbs = new ArrayList<>();
     try (TensorScope _ = new TensorScope()) {
-      NDArray text = guidance.rowsOfText(conditioning, seeds.size());
+      Pipeline.Text text = guidance.rowsOfText(conditioning, seeds.size());
+      Pipeline.Denoiser network = denoiser.get();
       List<NDArray> levels =
-          pipeline.denoiser().conditioning(pipeline.manager().create(scheduler.stepSigmas()));
+          network.conditioning(pipeline.manager().create(scheduler.stepSigmas()));
       NDArray x = initialLatents(seeds);
       for (int i = 0; i < sampling.numInferenceSteps(); i++) {
         if (Thread.currentThread().isInterrupted()) {
@@ -42,8 +49,7 @@ final class DenoisingLoop {
         }
         try (TensorScope step = new TensorScope()) {
           NDArray v =
-              guidance.guided(
-                  pipeline.denoiser().velocity(guidance.rowsOfLatents(x), levels.get(i), text));
+              guidance.guided(network.velocity(guidance.rowsOfLatents(x), levels.get(i), text));
           if (window.contains(i)) {
             states.add(x.toFloatArray());
             FlowMatchSdeScheduler.Step taken =

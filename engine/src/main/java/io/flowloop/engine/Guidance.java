@@ -2,6 +2,7 @@ package io.flowloop.engine;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import java.util.List;
 
 /**
  * Classifier-free guidance as one forward of 2k rows: the k of the negative prompt, then the k of
@@ -37,10 +38,33 @@ record Guidance(Pipeline pipeline, double scale) {
   }
 
   /** The text of each row of a forward. */
-  NDArray rowsOfText(Conditioning conditioning, int k) {
-    return isOn()
-        ? repeat(conditioning.negative(), k).concat(repeat(conditioning.prompt(), k))
-        : conditioning.prompt();
+  Pipeline.Text rowsOfText(Conditioning conditioning, int k) {
+    if (!isOn()) {
+      return Pipeline.Text.of(conditioning.prompt());
+    }
+    long negative = conditioning.negative().getShape().get(1);
+    long prompt = conditioning.prompt().getShape().get(1);
+    long longest = Math.max(negative, prompt);
+    NDArray tokens =
+        padded(repeat(conditioning.negative(), k), longest)
+            .concat(padded(repeat(conditioning.prompt(), k), longest));
+    return negative == prompt
+        ? Pipeline.Text.of(tokens)
+        : new Pipeline.Text(tokens, List.of(run(k, negative), run(k, prompt)));
+  }
+
+  private static Pipeline.Text.Run run(int rows, long tokens) {
+    return new Pipeline.Text.Run(rows, Math.toIntExact(tokens));
+  }
+
+  /** Zeros behind each text, up to {@code length} tokens. */
+  private static NDArray padded(NDArray tokens, long length) {
+    Shape shape = tokens.getShape();
+    long missing = length - shape.get(1);
+    return missing == 0
+        ? tokens
+        : tokens.concat(
+            tokens.getManager().zeros(new Shape(shape.get(0), missing, shape.get(2))), 1);
   }
 
   /** The latents of each row of a forward, from (k, S, C). */
@@ -51,7 +75,9 @@ record Guidance(Pipeline pipeline, double scale) {
   /** The velocity (k, S, C) that the sampler takes, from the forward's. */
   NDArray guided(NDArray velocity) {
     return isOn()
-        ? pipeline.kernels().one("guide", velocity, pipeline.manager().create((float) scale))
+        ? pipeline
+            .kernels()
+            .one(pipeline.guidance(), velocity, pipeline.manager().create((float) scale))
         : velocity;
   }
 

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,7 +38,9 @@ public final class Kernels implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Kernels.class);
 
   private static final String CLASS_NAME = "Kernels";
-  private static final String SOURCE = "kernels.py";
+
+  /** What is compiled on any device, in this order. */
+  private static final List<String> SOURCES = List.of("kernels.py", "mmdit.py");
 
   /** Rows and width of a product that oneDNN must compute to the same bits in both its forms. */
   private static final Shape PROBE = new Shape(128, 512);
@@ -70,6 +73,7 @@ public final class Kernels implements AutoCloseable {
   private final PtSymbolBlock module;
   private final Linear linear;
   private final Map<String, NDArray> markers = new HashMap<>();
+  private final Map<String, NDArray> empty = new HashMap<>();
   private boolean mayRecord = true;
 
   private Kernels(PtNDManager manager, PtSymbolBlock module, Linear linear) {
@@ -107,8 +111,9 @@ public final class Kernels implements AutoCloseable {
 
   private static Kernels compile(PtNDManager manager, Linear linear) {
     String device = manager.getDevice().isGpu() ? "kernels_gpu.py" : "kernels_cpu.py";
+    String common = SOURCES.stream().map(Kernels::source).collect(Collectors.joining());
     byte[] archive =
-        TorchScriptArchive.of(CLASS_NAME, source(SOURCE) + source(device) + source(linear.source));
+        TorchScriptArchive.of(CLASS_NAME, common + source(device) + source(linear.source));
     try {
       return new Kernels(
           manager,
@@ -171,8 +176,9 @@ public final class Kernels implements AutoCloseable {
 
   /**
    * Runs {@code method}; each argument is an {@link NDArray}, or a {@code List<NDArray>} for a
-   * parameter of type {@code List[Tensor]}. Gradients are recorded where gradient mode is on,
-   * unless {@link #neverRecord} was called.
+   * parameter of type {@code List[Tensor]}, where an empty one arrives as a tensor without
+   * elements. Gradients are recorded where gradient mode is on, unless {@link #neverRecord} was
+   * called.
    */
   public NDList run(String method, Object... arguments) {
     NDList inputs = new NDList(markers.computeIfAbsent(method, this::marker));
@@ -182,6 +188,9 @@ public final class Kernels implements AutoCloseable {
         case List<?> tensors -> {
           String name = "list" + i + "[]";
           tensors.forEach(tensor -> inputs.add(named((NDArray) tensor, name)));
+          if (tensors.isEmpty()) {
+            inputs.add(empty.computeIfAbsent(name, this::empty));
+          }
         }
         default ->
             throw new IllegalArgumentException(
@@ -200,10 +209,18 @@ public final class Kernels implements AutoCloseable {
 
   /** DJL selects a method by the name of an otherwise unused tensor, whose manager gets results. */
   private NDArray marker(String method) {
-    NDArray marker = manager.create(0f);
-    marker.setName("module_method:" + method);
-    NDScope.unregister(marker);
-    return marker;
+    return kept(manager.create(0f), "module_method:" + method);
+  }
+
+  /** DJL makes a list of the tensors of its name, and none of no tensor. */
+  private NDArray empty(String list) {
+    return kept(manager.create(new float[0]), list);
+  }
+
+  private static NDArray kept(NDArray tensor, String name) {
+    tensor.setName(name);
+    NDScope.unregister(tensor);
+    return tensor;
   }
 
   private static String source(String file) {
@@ -220,6 +237,7 @@ public final class Kernels implements AutoCloseable {
   @Override
   public void close() {
     markers.values().forEach(NDArray::close);
+    empty.values().forEach(NDArray::close);
     module.close();
   }
 }

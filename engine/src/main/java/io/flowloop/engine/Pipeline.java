@@ -2,6 +2,7 @@ package io.flowloop.engine;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.flowloop.config.Dtype;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
@@ -35,6 +36,42 @@ public interface Pipeline extends AutoCloseable {
     String negativePrompt();
   }
 
+  /**
+   * What the rows of a forward are conditioned on. Rows come in runs of equal length; behind a text
+   * that is shorter than the longest stands padding, which no token attends to.
+   *
+   * @param tokens (k, L, D), or (1, L, D) for rows of one prompt
+   * @param runs one or more; the longest has L tokens
+   */
+  record Text(NDArray tokens, List<Run> runs) {
+
+    /**
+     * Rows beside each other whose texts have one length.
+     *
+     * @param rows 1 or more
+     * @param tokens of each text
+     */
+    public record Run(int rows, int tokens) {}
+
+    public Text {
+      runs = List.copyOf(runs);
+    }
+
+    /**
+     * Texts of one length.
+     *
+     * @param tokens (k, L, D), or (1, L, D) for rows of one prompt
+     */
+    public static Text of(NDArray tokens) {
+      return new Text(
+          tokens,
+          List.of(
+              new Run(
+                  Math.toIntExact(tokens.getShape().get(0)),
+                  Math.toIntExact(tokens.getShape().get(1)))));
+    }
+  }
+
   /** The network of the flow. */
   interface Denoiser {
 
@@ -51,10 +88,10 @@ public interface Pipeline extends AutoCloseable {
      *
      * @param latents (k, S, C) in packed layout
      * @param conditioning a step's of {@link #conditioning}, for all rows
-     * @param text (k, L, D), or (1, L, D) for rows of one prompt
-     * @return (k, S, C)
+     * @param text what the rows are conditioned on
+     * @return (k, S, C), float32
      */
-    NDArray velocity(NDArray latents, NDArray conditioning, NDArray text);
+    NDArray velocity(NDArray latents, NDArray conditioning, Text text);
 
     /**
      * {@link #velocity}, recorded for a backward.
@@ -62,7 +99,7 @@ public interface Pipeline extends AutoCloseable {
      * @param sigmas (T), the noise levels of a walk
      * @param step the one that {@code latents} have
      */
-    default Recording recorded(NDArray latents, NDArray sigmas, int step, NDArray text) {
+    default Recording recorded(NDArray latents, NDArray sigmas, int step, Text text) {
       NDArray velocity =
           Gradients.recorded(() -> velocity(latents, conditioning(sigmas).get(step), text));
       return new Recording(velocity, gradient -> Gradients.backward(velocity, gradient));
@@ -72,7 +109,7 @@ public interface Pipeline extends AutoCloseable {
      * {@link #recorded}, to the same bits, but only what stands between blocks is kept: backward
      * computes each block again, for less memory and about a third more time.
      */
-    Recording checkpointed(NDArray latents, NDArray sigmas, int step, NDArray text);
+    Recording checkpointed(NDArray latents, NDArray sigmas, int step, Text text);
 
     /**
      * A velocity and the way back from it. Belongs to the scope that it was made in.
@@ -104,8 +141,32 @@ public interface Pipeline extends AutoCloseable {
   /** The denoiser's weights by name: live tensors, which may be written to in place. */
   SequencedMap<String, NDArray> weights();
 
-  /** The same network with other weights: these, by name, and the pipeline's own for the rest. */
+  /**
+   * The same network with other weights: these, by name, and the pipeline's own for the rest.
+   *
+   * @param weights among them may be both tensors of {@link LowRank} adapters of {@link #layers}
+   */
   Denoiser denoiser(Map<String, NDArray> weights);
+
+  /** The dense layers that may have adapters, by name. */
+  SequencedMap<String, Layer> layers();
+
+  /** What the weights are kept in. */
+  Dtype dtype();
+
+  /**
+   * Tells these weights from others: the same for the same file.
+   *
+   * <p>Large models make it of the file while they read that.
+   */
+  default long checksum() {
+    return PolicyWeights.checksum(DeviceWeights.read(weights(), weights().keySet()));
+  }
+
+  /** The kernel of classifier-free guidance: the velocities of 2k rows and a scale in, k out. */
+  default String guidance() {
+    return "guide";
+  }
 
   /** Shape (S, C) of one row's packed latents. */
   LatentShape latentShape();
@@ -128,6 +189,14 @@ public interface Pipeline extends AutoCloseable {
   /** Frees the weights and everything else on the device. */
   @Override
   void close();
+
+  /**
+   * A dense layer.
+   *
+   * @param out width of what it answers
+   * @param in width of what it is given
+   */
+  record Layer(long out, long in) {}
 
   /**
    * Packed latents of one row.

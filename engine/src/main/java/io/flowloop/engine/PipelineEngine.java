@@ -51,6 +51,7 @@ public final class PipelineEngine implements DiffusionEngine {
   private record Walked(List<Row> rows, List<Trajectory> trajectories, int oomSplits) {}
 
   private final Pipeline pipeline;
+  private final DrawnPolicy policy;
   private final DenoisingLoop loop;
   private final ForwardLimit limit;
   private long policyVersion;
@@ -66,7 +67,8 @@ public final class PipelineEngine implements DiffusionEngine {
     }
     this.pipeline = pipeline;
     pipeline.kernels().neverRecord();
-    this.loop = new DenoisingLoop(pipeline);
+    this.policy = new DrawnPolicy(pipeline);
+    this.loop = new DenoisingLoop(pipeline, policy::denoiser);
     this.limit = new ForwardLimit(maxRowsPerForward);
   }
 
@@ -291,10 +293,9 @@ public final class PipelineEngine implements DiffusionEngine {
 
   @Override
   public long load(PolicyWeights weights) {
-    DeviceWeights.load(pipeline.kernels(), pipeline.weights(), weights.tensors());
+    long checksum = policy.load(weights.tensors());
     policyVersion = weights.version();
-    return PolicyWeights.checksum(
-        DeviceWeights.read(pipeline.weights(), weights.tensors().keySet()));
+    return checksum;
   }
 
   @Override

@@ -47,7 +47,7 @@ public final class PolicyLearner implements Learner {
     this.sampler = sampler;
     this.config = config;
     this.trainingSteps = trainingSteps;
-    this.base = PolicyWeights.checksum(read(pipeline.weights()));
+    this.base = pipeline.checksum();
     List<NDArray> parameters = List.copyOf(this.policy.parameters().values());
     this.optimizer =
         new AdamW(

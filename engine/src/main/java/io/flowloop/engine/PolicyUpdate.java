@@ -196,7 +196,7 @@ final class PolicyUpdate {
     private final NDArray after;
     private final NDArray latents;
     private final NDArray sigmas;
-    private final NDArray text;
+    private final Pipeline.Text text;
 
     Inputs(LearnedRows rows, int w, FlowMatchSdeScheduler scheduler) {
       this.rows = rows;

@@ -26,3 +26,28 @@
     else:
       choice = torch._fused_sdp_choice(q, q, q, None, 0., False, scale=1.)
     return torch.full([], choice, dtype=3)
+
+  # Scales of queries and keys for every token of all blocks at once: (2, 1, 1, S + L, width) each.
+  def head_scales(self: __torch__.Kernels, blocks: List[Tensor], image: int, text: int) -> List[Tensor]:
+    scales = annotate(List[Tensor], [])
+    for i in range(torch.floordiv(torch.len(blocks), 20)):
+      at = torch.mul(i, 20)
+      _0 = torch.extend(scales, blocks[torch.add(at, 2):torch.add(at, 4)])
+      _1 = torch.extend(scales, blocks[torch.add(at, 12):torch.add(at, 14)])
+    width = torch.size(scales[0], 0)
+    streams = torch.view(torch.cat(scales, 0), [-1, 2, 2, 1, 1, width])
+    tokens = torch.arange(torch.add(text, image), dtype=4, layout=0, device=ops.prim.device(scales[0]))
+    stream = torch.to(torch.ge(tokens, image), 4)
+    return torch.unbind(torch.permute(torch.index_select(streams, 1, stream), [0, 2, 3, 4, 1, 5]), 0)
+
+  # The fourth root of the width in queries and in keys is attention's 1 / sqrt(width).
+  def joint_heads(self: __torch__.Kernels, iqkv: Tensor, tqkv: Tensor, scale: Tensor, rotations: Tensor, iw: List[Tensor], tw: List[Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
+    width = torch.size(iw[2], 0)
+    theads = torch.expand((self).heads(tqkv, width, ), [-1, torch.size(iqkv, 0), -1, -1, -1])
+    qkv = torch.cat([(self).heads(iqkv, width, ), theads], 3)
+    qk = torch.narrow(qkv, 0, 0, 2)
+    norm = torch.linalg_vector_norm(qk, 2, [-1], True, dtype=6)
+    root = torch.rsqrt(torch.add(torch.mul(torch.square(norm), torch.pow(width, -0.5)), torch.mul(torch.pow(width, 0.5), 9.9999999999999995e-07)))
+    turned = (self).rotated(torch.mul(torch.mul(qk, root), scale), rotations, )
+    normed = torch.unbind(torch.to(turned, ops.prim.dtype(qkv)), 0)
+    return (normed[0], normed[1], torch.select(qkv, 0, 2))

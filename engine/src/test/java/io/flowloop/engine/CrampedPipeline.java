@@ -3,6 +3,7 @@ package io.flowloop.engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.flowloop.config.Dtype;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -55,7 +56,7 @@ final class CrampedPipeline implements Pipeline {
     }
 
     @Override
-    public NDArray velocity(NDArray latents, NDArray conditioning, NDArray text) {
+    public NDArray velocity(NDArray latents, NDArray conditioning, Text text) {
       int rows = Math.toIntExact(latents.getShape().get(0));
       boolean fits = rows <= fittingRows.applyAsInt(forwards.size());
       forwards.add(rows);
@@ -66,7 +67,7 @@ final class CrampedPipeline implements Pipeline {
     }
 
     @Override
-    public Recording checkpointed(NDArray latents, NDArray sigmas, int step, NDArray text) {
+    public Recording checkpointed(NDArray latents, NDArray sigmas, int step, Text text) {
       return denoiser.checkpointed(latents, sigmas, step, text);
     }
   }
@@ -94,6 +95,16 @@ final class CrampedPipeline implements Pipeline {
   @Override
   public SequencedMap<String, NDArray> weights() {
     return pipeline.weights();
+  }
+
+  @Override
+  public SequencedMap<String, Layer> layers() {
+    return pipeline.layers();
+  }
+
+  @Override
+  public Dtype dtype() {
+    return pipeline.dtype();
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.flowloop.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
@@ -15,6 +16,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -26,8 +29,7 @@ class LoraPolicyTest {
   private static final int RANK = 2;
   private static final double SCALE = 1.5;
   private static final LoraConfig LORA =
-      new LoraConfig(
-          RANK, SCALE * RANK, List.of("to_qkv", "mlp.0", "to_out", "mlp.2", "mod", "proj"));
+      new LoraConfig(RANK, SCALE * RANK, List.of("to_qkv", "mlp.0", "to_out", "mlp.2"));
   private static final int ROW = TinyGlyph.HEIGHT * TinyGlyph.WIDTH;
   private static final String PROMPT = "\"7382\"";
   private static final float SIGMA = 0.625f;
@@ -63,32 +65,58 @@ class LoraPolicyTest {
   @Test
   void create_anyTargets_changesNothingYet() {
     try (LoraPolicy fresh = new LoraPolicy(pipeline, LORA, 3)) {
-      assertThat(fresh.weights().keySet())
-          .hasSize(2 * 2 * 5 + 2)
-          .contains("blocks.0.image.to_qkv.weight", "output.proj.weight")
-          .doesNotContain("time_embed.0.weight");
-      assertThat(fresh.parameters()).hasSize(2 * fresh.weights().size());
-      fresh
-          .weights()
-          .forEach((name, weight) -> assertThat(weight.toFloatArray()).isEqualTo(base(name)));
+      assertThat(fresh.parameters().keySet())
+          .hasSize(2 * 2 * 2 * 4)
+          .contains("blocks.0.image.to_qkv.lora_A.weight", "blocks.1.text.mlp.2.lora_B.weight");
+      assertThat(velocity(fresh.denoiser())).isEqualTo(velocity(fresh.reference()));
     }
   }
 
   @Test
-  void applyParameters_adaptersThatChangeSomething_mergesThem() {
-    Map<String, double[]> adapters = adapters();
+  void velocity_adaptersThatChangeSomething_isThatOfMergedWeights() {
+    GlyphTwin twin = TinyGlyph.twin(BASE);
+    merge(twin, adapters());
 
-    policy
-        .weights()
-        .forEach(
-            (name, weight) -> {
-              double[] expected = merged(adapters, name);
-              float[] actual = weight.toFloatArray();
-              assertThat(actual).as(name).isNotEqualTo(base(name));
-              for (int i = 0; i < actual.length; i++) {
-                assertThat((double) actual[i]).isCloseTo(expected[i], within(1e-6));
-              }
-            });
+    double[] merged = twin.velocity(LATENTS, SIGMA, PROMPT);
+
+    float[] beside = velocity(policy.denoiser());
+    for (int i = 0; i < merged.length; i++) {
+      assertThat((double) beside[i]).isCloseTo(merged[i], within(2e-5));
+    }
+  }
+
+  @Test
+  void load_policysWeights_drawsWithTheBitsOfThePolicy() {
+    try (PipelineEngine engine = new PipelineEngine(TinyGlyph.pipeline(BASE), 4)) {
+      PolicyWeights weights =
+          PolicyWeights.of(1, DeviceWeights.read(policy.weights(), policy.weights().keySet()));
+
+      assertThat(engine.load(weights)).isEqualTo(weights.checksum());
+
+      DrawnPolicy drawn = new DrawnPolicy(pipeline);
+      assertThat(velocity(drawn.denoiser())).isEqualTo(velocity(policy.reference()));
+      drawn.load(weights.tensors());
+      assertThat(velocity(drawn.denoiser())).isEqualTo(velocity(policy.denoiser()));
+    }
+  }
+
+  @Test
+  void load_adaptersOfAnotherModel_namesThemAndChangesNothing() {
+    DrawnPolicy drawn = new DrawnPolicy(pipeline);
+    SortedMap<String, HostTensor> foreign =
+        new TreeMap<>(
+            Map.of(
+                "blocks.7.image.to_out.lora_A.weight",
+                new HostTensor(List.of(1L, 2L), new float[2]),
+                "blocks.0.image.to_out.lora_A.weight",
+                new HostTensor(List.of(1L, 2L), new float[2])));
+
+    assertThatThrownBy(() -> drawn.load(foreign))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("adapter of blocks.0.image.to_out with shapes [1, 2] and none")
+        .hasMessageContaining("blocks.7.image.to_out.lora_A.weight (expected: an adapter of one of")
+        .hasMessageEndingWith("these are of another model");
+    assertThat(velocity(drawn.denoiser())).isEqualTo(velocity(policy.reference()));
   }
 
   @ParameterizedTest
@@ -107,13 +135,21 @@ class LoraPolicyTest {
 
   /** Σ v·r, v the velocity of a network with these adapters and r constant. */
   private double weighted(GlyphTwin twin, Map<String, double[]> adapters) {
-    policy.weights().keySet().forEach(name -> twin.set(name, merged(adapters, name)));
+    merge(twin, adapters);
     double[] velocity = twin.velocity(LATENTS, SIGMA, PROMPT);
     double sum = 0;
     for (int i = 0; i < ROW; i++) {
       sum += velocity[i] * WEIGHTING[i];
     }
     return sum;
+  }
+
+  /** Gives the twin W + (alpha / rank)·B·A. */
+  private static void merge(GlyphTwin twin, Map<String, double[]> adapters) {
+    adapters.keySet().stream()
+        .map(LowRank::layer)
+        .distinct()
+        .forEach(layer -> twin.set(layer + ".weight", merged(adapters, layer)));
   }
 
   private Map<String, float[]> gradients(boolean checkpointed) {
@@ -163,8 +199,8 @@ class LoraPolicyTest {
     return pipeline.manager().create(new float[] {SIGMA});
   }
 
-  private NDArray text() {
-    return pipeline.textEncoder().encode(PROMPT).tokens();
+  private Pipeline.Text text() {
+    return Pipeline.Text.of(pipeline.textEncoder().encode(PROMPT).tokens());
   }
 
   private Map<String, double[]> adapters() {
@@ -175,12 +211,10 @@ class LoraPolicyTest {
     return adapters;
   }
 
-  /** W + (alpha / rank)·B·A. */
-  private static double[] merged(Map<String, double[]> adapters, String name) {
-    String layer = name.substring(0, name.length() - ".weight".length());
+  private static double[] merged(Map<String, double[]> adapters, String layer) {
     double[] a = Objects.requireNonNull(adapters.get(layer + ".lora_A.weight"));
     double[] b = Objects.requireNonNull(adapters.get(layer + ".lora_B.weight"));
-    double[] merged = doubles(base(name));
+    double[] merged = doubles(base(layer + ".weight"));
     int in = a.length / RANK;
     for (int i = 0; i < merged.length; i++) {
       for (int r = 0; r < RANK; r++) {

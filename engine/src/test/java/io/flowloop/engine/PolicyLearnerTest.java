@@ -26,7 +26,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class PolicyLearnerTest {
 
   private static final int ROWS = 8;
-  private static final LoraConfig LORA = new LoraConfig(2, 4, List.of("to_out", "mlp.2", "proj"));
+  private static final LoraConfig LORA =
+      new LoraConfig(4, 8, List.of("to_qkv", "to_out", "mlp.0", "mlp.2"));
 
   private PipelineEngine engine;
   private PolicyWeights start;
@@ -87,10 +88,10 @@ class PolicyLearnerTest {
   }
 
   /** Brighter where bright images are favoured, darker where dark ones are. */
-  private void assertTrains(TinyUpdate settings) {
+  private void assertTrains(TinyUpdate settings, int updates) {
     double before = trained(settings, 0, 1);
-    double up = trained(settings, 8, 1);
-    double down = trained(settings, 8, -1);
+    double up = trained(settings, updates, 1);
+    double down = trained(settings, updates, -1);
 
     assertThat(up).isGreaterThan(before + 0.02);
     assertThat(down).isLessThan(before - 0.02);
@@ -104,7 +105,7 @@ class PolicyLearnerTest {
     settings.miniBatch = 2 * ROWS;
     settings.learningRate = 3e-3;
 
-    assertTrains(settings);
+    assertTrains(settings, 8);
   }
 
   @ParameterizedTest
@@ -138,6 +139,8 @@ class PolicyLearnerTest {
   private void assertRatiosOfExactlyOne(TinyUpdate settings) {
     settings.miniBatch = 2 * ROWS;
     try (PolicyLearner learner = learner(settings)) {
+      // As a run begins: adapters that change nothing yet take other kernels than none.
+      engine.load(learner.weights());
       for (int step = 0; step < 2; step++) {
         UpdateMetrics metrics =
             learner.update(
@@ -184,9 +187,10 @@ class PolicyLearnerTest {
     TinyUpdate settings = new TinyUpdate();
     settings.policy = pipeline -> new LoraPolicy(pipeline, LORA, 3);
     settings.miniBatch = 2 * ROWS;
-    settings.learningRate = 2e-2;
+    settings.learningRate = 0.1;
 
-    assertTrains(settings);
+    // Adapters reach the velocity through the gates alone, so that it takes them more updates.
+    assertTrains(settings, 24);
   }
 
   @Test

@@ -48,8 +48,8 @@ class TrainPlanTest {
 
   @Test
   void render_adapters_namesRankAndLayers() {
-    assertThat(plan("update.lora.rank=8", "update.lora.targets=[mod,mlp.0]"))
-        .contains("trains      adapters of rank 8 on mod, mlp.0");
+    assertThat(plan("update.lora.rank=8", "update.lora.targets=[to_out,mlp.0]"))
+        .contains("trains      adapters of rank 8 on to_out, mlp.0");
   }
 
   @Test

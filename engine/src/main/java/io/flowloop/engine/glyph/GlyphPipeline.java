@@ -3,10 +3,12 @@ package io.flowloop.engine.glyph;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.flowloop.config.Dtype;
 import io.flowloop.config.ModelConfig;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.Kernels;
 import io.flowloop.engine.LoadedDevice;
+import io.flowloop.engine.Mmdit;
 import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.PromptEmbedding;
 import io.flowloop.engine.SigmaSchedule;
@@ -21,7 +23,7 @@ public final class GlyphPipeline implements Pipeline {
   private final GlyphConfig config;
   private final int imageHeight;
   private final int imageWidth;
-  private final GlyphTransformer transformer;
+  private final Mmdit transformer;
 
   /**
    * Puts a model on a device.
@@ -45,7 +47,7 @@ public final class GlyphPipeline implements Pipeline {
               .formatted(imageHeight, imageWidth, config.patch()));
     }
     this.transformer =
-        new GlyphTransformer(
+        GlyphTransformer.create(
             device.kernels(),
             device.manager(),
             weights,
@@ -76,7 +78,9 @@ public final class GlyphPipeline implements Pipeline {
       @Override
       public Encoded encode(String prompt) {
         long[] ids = GlyphTokenizer.ids(prompt);
-        NDArray tokens = transformer.embed(manager().create(ids, new Shape(1, ids.length)));
+        NDArray tokens =
+            GlyphTransformer.embed(
+                kernels(), transformer, manager().create(ids, new Shape(1, ids.length)));
         return new Encoded(
             tokens,
             new PromptEmbedding(tokens.toFloatArray(), GlyphTokenizer.mask(ids), config.width()));
@@ -90,7 +94,7 @@ public final class GlyphPipeline implements Pipeline {
   }
 
   @Override
-  public GlyphTransformer denoiser() {
+  public Mmdit denoiser() {
     return transformer;
   }
 
@@ -110,6 +114,17 @@ public final class GlyphPipeline implements Pipeline {
   @Override
   public Denoiser denoiser(Map<String, NDArray> weights) {
     return transformer.with(weights);
+  }
+
+  @Override
+  public SequencedMap<String, Layer> layers() {
+    return GlyphTransformer.layers(config);
+  }
+
+  @Override
+  public Dtype dtype() {
+    // Dense layers that compute with less do so of float32 weights.
+    return Dtype.FLOAT32;
   }
 
   @Override

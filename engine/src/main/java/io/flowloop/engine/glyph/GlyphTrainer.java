@@ -6,7 +6,10 @@ import ai.djl.ndarray.types.Shape;
 import io.flowloop.config.PretrainConfig;
 import io.flowloop.engine.AdamW;
 import io.flowloop.engine.Gradients;
+import io.flowloop.engine.Kernels;
 import io.flowloop.engine.LoadedDevice;
+import io.flowloop.engine.Mmdit;
+import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.Pipeline.LatentShape;
 import io.flowloop.engine.TensorScope;
 import java.util.ArrayList;
@@ -86,16 +89,18 @@ final class GlyphTrainer implements AutoCloseable {
     NDArray latents = manager.create(batch.latents(), shape);
     NDArray target = manager.create(batch.velocities(), shape);
     NDArray sigmas = manager.create(batch.sigmas());
-    GlyphTransformer network = pipeline.denoiser();
+    Mmdit network = pipeline.denoiser();
+    Kernels kernels = device.kernels();
     NDArray loss =
         Gradients.recorded(
             () ->
-                device
-                    .kernels()
-                    .one(
-                        "squared_error",
-                        network.velocity(latents, network.modulation(sigmas), network.embed(ids)),
-                        target));
+                kernels.one(
+                    "squared_error",
+                    network.velocity(
+                        latents,
+                        network.modulation(sigmas),
+                        Pipeline.Text.of(GlyphTransformer.embed(kernels, network, ids))),
+                    target));
     Gradients.backward(loss, manager.create(1f));
     return loss.getFloat();
   }

@@ -1,50 +1,47 @@
 package io.flowloop.engine.glyph;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.flowloop.engine.Gradients;
 import io.flowloop.engine.Kernels;
+import io.flowloop.engine.Mmdit;
+import io.flowloop.engine.MmditNames;
 import io.flowloop.engine.Pipeline;
-import io.flowloop.engine.TensorScope;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SequencedMap;
-import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
- * A dual-stream diffusion transformer (MMDiT): image and text tokens keep weights of their own and
- * meet in joint attention; the timestep modulates both (AdaLN). The family of Qwen-Image's and
- * SD3's transformers [1], with grey pixels for latents and sine positions for a free image size.
- *
- * <p>[1] Scaling Rectified Flow Transformers, arXiv:2403.03206
+ * The embedded model's transformer: an {@link Mmdit} with grey pixels for latents, and with sine
+ * positions that are added to them, for a free image size.
  */
-final class GlyphTransformer implements Pipeline.Denoiser {
+final class GlyphTransformer {
 
-  /** Longest wavelength of the timestep's and the positions' sine features. */
+  /** Longest wavelength of the positions' sine features. */
   private static final double MAX_PERIOD = 10_000;
 
-  /** Tensors of a block besides its modulation. */
-  private static final int BLOCK = 20;
+  /** A stream's tensors but its modulation, in their order. */
+  private static final List<String> STREAM =
+      List.of(
+          "to_qkv.weight",
+          "to_qkv.bias",
+          "norm_q.weight",
+          "norm_k.weight",
+          "to_out.weight",
+          "to_out.bias",
+          "mlp.0.weight",
+          "mlp.0.bias",
+          "mlp.2.weight",
+          "mlp.2.bias");
 
-  private final Kernels kernels;
-  private final NDManager manager;
-  private final SequencedMap<String, NDArray> parameters;
-  private final NDArray frequencies;
-  private final NDArray positions;
-  private final List<NDArray> text;
-  private final List<NDArray> time;
-  private final List<NDArray> image;
-  private final List<NDArray> modulation;
-  private final List<NDArray> blocks;
-  private final List<NDArray> output;
+  /** A stream's layers that may have an adapter; q, k and v are one. */
+  private static final List<String> LAYERS = List.of("to_qkv", "", "", "to_out", "mlp.0", "mlp.2");
 
-  /** The tokens of both streams between two blocks. */
-  private record Tokens(NDArray image, NDArray text) {}
+  private GlyphTransformer() {}
 
   /**
    * Puts {@code weights} on the device of {@code manager}, which owns them.
@@ -52,38 +49,19 @@ final class GlyphTransformer implements Pipeline.Denoiser {
    * @param rows image tokens in a column: height / patch
    * @param columns image tokens in a line: width / patch
    */
-  GlyphTransformer(
+  static Mmdit create(
       Kernels kernels, NDManager manager, GlyphWeights weights, int rows, int columns) {
     int width = weights.config().width();
-    this(
+    return new Mmdit(
         kernels,
         manager,
         onDevice(weights, manager),
-        manager.create(frequencies(width / 2)),
-        manager.create(positions(rows, columns, width), new Shape((long) rows * columns, width)));
-  }
-
-  private GlyphTransformer(
-      Kernels kernels,
-      NDManager manager,
-      SequencedMap<String, NDArray> parameters,
-      NDArray frequencies,
-      NDArray positions) {
-    this.kernels = kernels;
-    this.manager = manager;
-    this.parameters = parameters;
-    this.frequencies = frequencies;
-    this.positions = positions;
-    this.text = named(name -> name.startsWith("text_embed."));
-    this.time = named(name -> name.startsWith("time_embed."));
-    this.image = named(name -> name.startsWith("image_embed."));
-    this.modulation = named(GlyphTransformer::isModulation);
-    this.blocks = named(name -> name.startsWith("blocks.") && !isModulation(name));
-    this.output = named(name -> name.startsWith("output.proj."));
-  }
-
-  private static boolean isModulation(String name) {
-    return name.contains(".mod.");
+        names(weights.config().depth()),
+        new Positions(
+            manager.create(
+                positions(rows, columns, width), new Shape((long) rows * columns, width)),
+            manager.create(new float[0])),
+        width);
   }
 
   private static SequencedMap<String, NDArray> onDevice(GlyphWeights weights, NDManager manager) {
@@ -95,182 +73,70 @@ final class GlyphTransformer implements Pipeline.Denoiser {
     return tensors;
   }
 
-  /** The same network with these weights in place of its own of those names. */
-  GlyphTransformer with(Map<String, NDArray> weights) {
-    SequencedMap<String, NDArray> all = new LinkedHashMap<>(parameters);
-    all.putAll(weights);
-    return new GlyphTransformer(kernels, manager, all, frequencies, positions);
-  }
-
-  private List<NDArray> named(Predicate<String> isWanted) {
-    return parameters.entrySet().stream()
-        .filter(entry -> isWanted.test(entry.getKey()))
-        .map(Map.Entry::getValue)
-        .toList();
-  }
-
-  /** The trainable tensors by name, in the order of {@link GlyphWeights#layout}. */
-  SequencedMap<String, NDArray> parameters() {
-    return parameters;
-  }
-
   /**
    * The tokens of prompts.
    *
    * @param ids (k, L), int64
    * @return (k, L, D)
    */
-  NDArray embed(NDArray ids) {
-    return kernels.one("text_embedding", ids, text);
+  static NDArray embed(Kernels kernels, Mmdit network, NDArray ids) {
+    Map<String, NDArray> weights = network.parameters();
+    return kernels.one(
+        "word_embedding",
+        ids,
+        Stream.of("text_embed.token.weight", "text_embed.position.weight")
+            .map(name -> Objects.requireNonNull(weights.get(name), name))
+            .toList());
+  }
+
+  private static MmditNames names(int depth) {
+    List<String> modulation = new ArrayList<>();
+    List<String> blocks = new ArrayList<>();
+    List<String> adapted = new ArrayList<>();
+    for (int block = 0; block < depth; block++) {
+      for (String stream : List.of("image.", "text.")) {
+        String prefix = "blocks." + block + "." + stream;
+        modulation.addAll(dense(prefix + "mod"));
+        STREAM.forEach(tensor -> blocks.add(prefix + tensor));
+        LAYERS.forEach(layer -> adapted.add(layer.isEmpty() ? "" : prefix + layer));
+      }
+    }
+    modulation.addAll(dense("output.mod"));
+    List<String> time = new ArrayList<>(dense("time_embed.0"));
+    time.addAll(dense("time_embed.2"));
+    return new MmditNames(
+        time, dense("image_embed"), List.of(), modulation, blocks, adapted, dense("output.proj"));
+  }
+
+  private static List<String> dense(String layer) {
+    return List.of(layer + ".weight", layer + ".bias");
+  }
+
+  /** The layers that may have adapters, by name. */
+  static SequencedMap<String, Pipeline.Layer> layers(GlyphConfig config) {
+    Map<String, List<Long>> layout = GlyphWeights.layout(config);
+    SequencedMap<String, Pipeline.Layer> layers = new LinkedHashMap<>();
+    for (String name : names(config.depth()).adapted()) {
+      List<Long> shape = layout.get(name + ".weight");
+      if (shape != null) {
+        layers.put(name, new Pipeline.Layer(shape.get(0), shape.get(1)));
+      }
+    }
+    return layers;
   }
 
   /**
-   * Shifts, factors (1 + scale) and gates of all blocks and of the output, from the noise level
-   * alone.
+   * Places that are added.
    *
-   * @param sigmas (T)
-   * @return (T, M), M = 12·D for each block and 2·D for the output
+   * @param added (S, D)
+   * @param none no elements
    */
-  NDArray modulation(NDArray sigmas) {
-    return kernels.one("modulation", sigmas, frequencies, time, modulation);
-  }
+  private record Positions(NDArray added, NDArray none) implements Mmdit.Places {
 
-  @Override
-  public List<NDArray> conditioning(NDArray sigmas) {
-    return kernels.run("rows", modulation(sigmas));
-  }
-
-  @Override
-  public NDArray velocity(NDArray latents, NDArray conditioning, NDArray textTokens) {
-    return kernels.one(
-        "mmdit_velocity", latents, textTokens, conditioning, positions, image, blocks, output);
-  }
-
-  @Override
-  public Recording checkpointed(NDArray latents, NDArray sigmas, int step, NDArray textTokens) {
-    List<NDArray> modulations = modulations(sigmas, step);
-    List<Tokens> before = new ArrayList<>();
-    Tokens tokens = new Tokens(embedImage(latents), textTokens);
-    for (int block = 0; block < depth(); block++) {
-      before.add(tokens);
-      tokens = through(block, tokens, modulations.get(block));
+    @Override
+    public NDArray rotations(int text) {
+      return none;
     }
-    NDArray last = tokens.image();
-    return new Recording(
-        velocity(last, modulations.getLast()),
-        gradient -> {
-          modulations.forEach(modulation -> modulation.setRequiresGradient(true));
-          NDArray imageGradient = backwardOutput(last, modulations.getLast(), gradient);
-          backwardEmbeddings(
-              latents,
-              sigmas,
-              step,
-              backwardBlocks(before, modulations, imageGradient),
-              modulations);
-        });
-  }
-
-  /** The modulation of each block, then that of the output. */
-  private List<NDArray> modulations(NDArray sigmas, int step) {
-    return kernels.run("blocks_modulation", conditioning(sigmas).get(step), positions);
-  }
-
-  /** The gradient of the last block's image tokens, from that of the velocity. */
-  private NDArray backwardOutput(NDArray last, NDArray modulation, NDArray gradient) {
-    last.setRequiresGradient(true);
-    try (TensorScope scope = new TensorScope()) {
-      NDArray velocity = Gradients.recorded(() -> velocity(last, modulation));
-      Gradients.backward(velocity, gradient);
-      return scope.keep(last.getGradient());
-    }
-  }
-
-  /** The gradient of the first block's image tokens, from that of the last one's. */
-  private NDArray backwardBlocks(
-      List<Tokens> before, List<NDArray> modulations, NDArray imageGradient) {
-    // The text that leaves the last block is not used.
-    List<NDArray> gradients = List.of(imageGradient);
-    for (int block = depth() - 1; block >= 0; block--) {
-      Tokens tokens = before.get(block);
-      // The text before the first block is the caller's, and not learned from.
-      List<NDArray> leaves =
-          block == 0 ? List.of(tokens.image()) : List.of(tokens.image(), tokens.text());
-      gradients = backward(block, tokens, leaves, modulations.get(block), gradients);
-    }
-    return gradients.getFirst();
-  }
-
-  private void backwardEmbeddings(
-      NDArray latents, NDArray sigmas, int step, NDArray imageGradient, List<NDArray> modulations) {
-    // Adapters may leave the embeddings as they are; then there is nothing to go back to.
-    if (Stream.of(image, time, modulation).flatMap(List::stream).noneMatch(NDArray::hasGradient)) {
-      return;
-    }
-    try (TensorScope _ = new TensorScope()) {
-      List<NDArray> gradients = new ArrayList<>(Gradients.of(modulations));
-      gradients.add(imageGradient);
-      NDArray product =
-          Gradients.recorded(
-              () -> {
-                List<NDArray> ends = new ArrayList<>(modulations(sigmas, step));
-                ends.add(embedImage(latents));
-                return kernels.one("inner_product", ends, gradients);
-              });
-      Gradients.backward(product, manager.create(1f));
-    }
-  }
-
-  /** The gradients of {@code leaves} among the tokens before a block, from those behind it. */
-  private List<NDArray> backward(
-      int block, Tokens before, List<NDArray> leaves, NDArray modulation, List<NDArray> gradients) {
-    leaves.forEach(leaf -> leaf.setRequiresGradient(true));
-    try (TensorScope scope = new TensorScope()) {
-      // The gradient of an inner product with a constant is that constant, to the last bit.
-      NDArray product =
-          Gradients.recorded(
-              () -> {
-                Tokens after = through(block, before, modulation);
-                return kernels.one(
-                    "inner_product",
-                    List.of(after.image(), after.text()).subList(0, gradients.size()),
-                    gradients);
-              });
-      Gradients.backward(product, manager.create(1f));
-      return Gradients.of(leaves).stream().map(scope::keep).toList();
-    }
-  }
-
-  private NDArray embedImage(NDArray latents) {
-    return kernels.one("image_embedding", latents, positions, image);
-  }
-
-  /** The tokens behind a block; behind the last, whose text nobody reads, the text before it. */
-  private Tokens through(int block, Tokens tokens, NDArray modulation) {
-    boolean last = block == depth() - 1;
-    NDList after =
-        kernels.run(
-            last ? "last_mmdit_block" : "mmdit_block",
-            tokens.image(),
-            tokens.text(),
-            modulation,
-            blocks.subList(block * BLOCK, (block + 1) * BLOCK));
-    return new Tokens(after.get(0), last ? tokens.text() : after.get(1));
-  }
-
-  private int depth() {
-    return blocks.size() / BLOCK;
-  }
-
-  private NDArray velocity(NDArray image, NDArray modulation) {
-    return kernels.one("output_velocity", image, modulation, output);
-  }
-
-  private static float[] frequencies(int count) {
-    float[] frequencies = new float[count];
-    for (int i = 0; i < count; i++) {
-      frequencies[i] = (float) Math.pow(MAX_PERIOD, -(double) i / count);
-    }
-    return frequencies;
   }
 
   /** Sine features of each token's line and column, a half of the width each: (S, D). */
@@ -283,6 +149,14 @@ final class GlyphTransformer implements Pipeline.Denoiser {
       sines(positions, at, token % columns, frequencies);
     }
     return positions;
+  }
+
+  private static float[] frequencies(int count) {
+    float[] frequencies = new float[count];
+    for (int i = 0; i < count; i++) {
+      frequencies[i] = (float) Math.pow(MAX_PERIOD, -(double) i / count);
+    }
+    return frequencies;
   }
 
   private static int sines(float[] target, int at, int position, float[] frequencies) {

@@ -5,7 +5,9 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.flowloop.config.Device;
 import io.flowloop.engine.LoadedDevice;
+import io.flowloop.engine.Mmdit;
 import io.flowloop.engine.Noise;
+import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.TensorScope;
 import java.util.ArrayList;
 import java.util.List;
@@ -79,7 +81,7 @@ class ForwardBenchmark {
       NDManager manager = pipeline.manager();
       NDArray latents = normals(manager, rows, IMAGE_TOKENS, MODEL.channels());
       NDArray text = pipeline.textEncoder().encode("\"4711\"").tokens();
-      GlyphTransformer network = pipeline.denoiser();
+      Mmdit network = pipeline.denoiser();
       NDArray conditioning = network.conditioning(manager.create(new float[] {0.7f})).getFirst();
       List<Product> products = products(rows);
       List<Runnable> runs = products.stream().map(product -> run(pipeline, product)).toList();
@@ -87,7 +89,8 @@ class ForwardBenchmark {
       List<Double> forwards = new ArrayList<>();
       List<Double> alone = new ArrayList<>();
       for (int round = -2; round < ROUNDS; round++) {
-        double forward = millis(rows, () -> network.velocity(latents, conditioning, text));
+        double forward =
+            millis(rows, () -> network.velocity(latents, conditioning, Pipeline.Text.of(text)));
         double product = millis(rows, () -> runs.forEach(Runnable::run));
         if (round >= 0) {
           forwards.add(forward);

@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.flowloop.engine.FullPolicy;
 import io.flowloop.engine.Gradients;
+import io.flowloop.engine.Mmdit;
 import io.flowloop.engine.Noise;
 import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.Pipeline.Denoiser;
@@ -137,7 +138,7 @@ class GlyphGradientsTest {
   @Test
   void backward_rowsOfOtherSigmas_isThatOfTheTwinInTensorOperators() {
     Map<String, float[]> expected = twinGradients(SIGMAS);
-    GlyphTransformer network = (GlyphTransformer) policy.denoiser();
+    Mmdit network = (Mmdit) policy.denoiser();
     try (TensorScope _ = new TensorScope()) {
       NDArray velocity =
           Gradients.recorded(
@@ -166,7 +167,7 @@ class GlyphGradientsTest {
   @Test
   void velocity_eachNumber_isThatOfTheTwinInTensorOperators() {
     try (TensorScope _ = new TensorScope()) {
-      float[] twin = ndTwin().velocity(rows(LATENTS), sigma(), text()).toFloatArray();
+      float[] twin = ndTwin().velocity(rows(LATENTS), sigma(), tokens()).toFloatArray();
       Denoiser denoiser = policy.denoiser();
       NDArray conditioning = denoiser.conditioning(sigmas()).get(STEP);
       float[] actual = denoiser.velocity(rows(LATENTS), conditioning, text()).toFloatArray();
@@ -179,7 +180,7 @@ class GlyphGradientsTest {
     try (TensorScope _ = new TensorScope()) {
       NDArray velocity =
           Gradients.recorded(
-              () -> ndTwin().velocity(rows(LATENTS), pipeline.manager().create(levels), text()));
+              () -> ndTwin().velocity(rows(LATENTS), pipeline.manager().create(levels), tokens()));
       Gradients.backward(velocity, rows(WEIGHTING));
     }
     return taken();
@@ -225,7 +226,11 @@ class GlyphGradientsTest {
     return pipeline.manager().create(SIGMAS);
   }
 
-  private NDArray text() {
+  private Pipeline.Text text() {
+    return Pipeline.Text.of(tokens());
+  }
+
+  private NDArray tokens() {
     Pipeline.TextEncoder encoder = pipeline.textEncoder();
     return encoder.encode(PROMPTS[0]).tokens().concat(encoder.encode(PROMPTS[1]).tokens());
   }

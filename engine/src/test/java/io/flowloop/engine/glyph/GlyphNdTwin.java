@@ -35,7 +35,7 @@ final class GlyphNdTwin {
     this.columns = columns;
   }
 
-  /** The arguments and the result are those of {@link GlyphTransformer#velocity}. */
+  /** The arguments and the result are those of {@link io.flowloop.engine.Mmdit#velocity}. */
   NDArray velocity(NDArray latents, NDArray sigmas, NDArray text) {
     NDArray conditioning = conditioning(sigmas).expandDims(1);
     NDArray image = linear(latents, "image_embed").add(positions());

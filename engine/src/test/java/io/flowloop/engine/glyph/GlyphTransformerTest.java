@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.flowloop.engine.Mmdit;
 import io.flowloop.engine.Noise;
+import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.TensorScope;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
@@ -59,12 +61,15 @@ class GlyphTransformerTest {
         long[] rowIds = GlyphTokenizer.ids(PROMPTS[row]);
         System.arraycopy(rowIds, 0, ids, row * rowIds.length, rowIds.length);
       }
-      GlyphTransformer network = pipeline.denoiser();
+      Mmdit network = pipeline.denoiser();
       NDArray text =
-          network.embed(pipeline.manager().create(ids, new Shape(2, GlyphConfig.TEXT_TOKENS)));
+          GlyphTransformer.embed(
+              pipeline.kernels(),
+              network,
+              pipeline.manager().create(ids, new Shape(2, GlyphConfig.TEXT_TOKENS)));
       NDArray x = pipeline.manager().create(latents, new Shape(2, TOKENS, CHANNELS));
       NDArray modulation = network.modulation(pipeline.manager().create(SIGMAS));
-      return network.velocity(x, modulation, text).toFloatArray();
+      return network.velocity(x, modulation, Pipeline.Text.of(text)).toFloatArray();
     }
   }
 }

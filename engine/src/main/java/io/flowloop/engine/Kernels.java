@@ -26,9 +26,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The compiled methods of {@code kernels.py}: everything that is computed on a device. Dense
- * layers, and what a CPU does in another way than a GPU, have files of their own, one of which is
- * compiled along.
+ * The compiled methods of {@code kernels.py} and {@code vae.py}: everything that is computed on a
+ * device. Dense layers, and what a CPU does in another way than a GPU, have files of their own, one
+ * of which is compiled along.
  *
  * <p>Weights are arguments, so that one compiled module serves every model and every policy. The
  * tensors of a result belong to the innermost open {@link TensorScope}.
@@ -40,7 +40,8 @@ public final class Kernels implements AutoCloseable {
   private static final String CLASS_NAME = "Kernels";
 
   /** What is compiled on any device, in this order. */
-  private static final List<String> SOURCES = List.of("kernels.py", "mmdit.py");
+  private static final List<String> SOURCES =
+      List.of("kernels.py", "mmdit.py", "vae.py");
 
   /** Rows and width of a product that oneDNN must compute to the same bits in both its forms. */
   private static final Shape PROBE = new Shape(128, 512);

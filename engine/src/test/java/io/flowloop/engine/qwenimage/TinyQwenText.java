@@ -1,0 +1,51 @@
+package io.flowloop.engine.qwenimage;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonParser;
+import io.flowloop.engine.ModelProblems;
+import io.flowloop.engine.SafetensorsFile;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+
+/** The text half of the golden Qwen-Image folder: 2 layers of random weights, 444 tokens. */
+final class TinyQwenText {
+
+  private TinyQwenText() {}
+
+  /** The golden folder. */
+  static Path folder() {
+    URL folder = TinyQwenText.class.getResource("/golden/tiny-qwen-image");
+    try {
+      return Path.of(Objects.requireNonNull(folder).toURI());
+    } catch (URISyntaxException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** What the reference implementation answered. */
+  static SafetensorsFile golden() {
+    return SafetensorsFile.open(folder().resolve("golden.safetensors"));
+  }
+
+  /**
+   * The prompts of {@code text.0}, {@code text.1} and {@code text.2}, the last of them negative.
+   */
+  static List<String> prompts(SafetensorsFile golden) {
+    List<String> prompts = new ArrayList<>();
+    JsonArray array =
+        JsonParser.parseString(golden.metadata().getOrDefault("prompts", "")).getAsJsonArray();
+    array.forEach(prompt -> prompts.add(prompt.getAsString()));
+    prompts.add(golden.metadata().getOrDefault("negative", ""));
+    return prompts;
+  }
+
+  static QwenTokenizer tokenizer(Path folder) {
+    ModelProblems problems = new ModelProblems();
+    return QwenTokenizer.open(folder, problems)
+        .orElseThrow(() -> new AssertionError(problems.found()));
+  }
+}

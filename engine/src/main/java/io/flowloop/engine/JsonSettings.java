@@ -151,6 +151,13 @@ public final class JsonSettings {
         .orElse(List.of());
   }
 
+  /** Texts; none if they are not there. */
+  public List<String> texts(String key) {
+    return list(key, JsonSettings::isText, 0, "texts")
+        .map(list -> list.stream().map(JsonElement::getAsString).toList())
+        .orElse(List.of());
+  }
+
   private Optional<List<JsonElement>> list(
       String key, Predicate<JsonElement> isElement, int least, String expected) {
     return value(

@@ -1,7 +1,12 @@
 package io.flowloop.engine.qwenimage;
 
+import ai.djl.ndarray.NDArray;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonParser;
+import io.flowloop.config.Dtype;
+import io.flowloop.engine.ComponentWeights;
+import io.flowloop.engine.JsonSettings;
+import io.flowloop.engine.LoadedDevice;
 import io.flowloop.engine.ModelProblems;
 import io.flowloop.engine.SafetensorsFile;
 import java.net.URISyntaxException;
@@ -10,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.SequencedMap;
 
 /** The text half of the golden Qwen-Image folder: 2 layers of random weights, 444 tokens. */
 final class TinyQwenText {
@@ -47,5 +53,27 @@ final class TinyQwenText {
     ModelProblems problems = new ModelProblems();
     return QwenTokenizer.open(folder, problems)
         .orElseThrow(() -> new AssertionError(problems.found()));
+  }
+
+  static TextEncoderConfig config(Path folder) {
+    ModelProblems problems = new ModelProblems();
+    return JsonSettings.read(folder, "text_encoder/config.json", problems)
+        .flatMap(settings -> TextEncoderConfig.of(settings, problems))
+        .orElseThrow(() -> new AssertionError(problems.found()));
+  }
+
+  /** The encoder of a folder, whose weights belong to the device. */
+  static QwenTextEncoder encoder(LoadedDevice device, Path folder, Dtype dtype) {
+    TextEncoderConfig config = config(folder);
+    SequencedMap<String, List<Long>> layout = QwenTextEncoder.layout(config);
+    ModelProblems problems = new ModelProblems();
+    try (ComponentWeights weights =
+        ComponentWeights.open(folder, "text_encoder", "model", QwenTextEncoder::nameOf, problems)) {
+      weights.check(layout);
+      problems.throwIfAny(folder);
+      SequencedMap<String, NDArray> loaded =
+          weights.load(layout.keySet(), device.kernels(), device.manager(), dtype);
+      return new QwenTextEncoder(device.kernels(), device.manager(), config, loaded);
+    }
   }
 }

@@ -26,9 +26,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The compiled methods of {@code kernels.py} and {@code vae.py}: everything that is computed on a
- * device. Dense layers, and what a CPU does in another way than a GPU, have files of their own, one
- * of which is compiled along.
+ * The compiled methods of the {@code .py} files beside this class: everything that is computed on a
+ * device. {@code kernels.py} is the sampler, the losses and the optimiser; {@code mmdit.py} the
+ * transformers'; Qwen-Image's text encoder and VAE have files of their own, and so have dense
+ * layers and what a CPU does in another way than a GPU, one of each of which is compiled.
  *
  * <p>Weights are arguments, so that one compiled module serves every model and every policy. The
  * tensors of a result belong to the innermost open {@link TensorScope}.
@@ -41,7 +42,7 @@ public final class Kernels implements AutoCloseable {
 
   /** What is compiled on any device, in this order. */
   private static final List<String> SOURCES =
-      List.of("kernels.py", "mmdit.py", "vae.py");
+      List.of("kernels.py", "mmdit.py", "qwen_text.py", "vae.py");
 
   /** Rows and width of a product that oneDNN must compute to the same bits in both its forms. */
   private static final Shape PROBE = new Shape(128, 512);

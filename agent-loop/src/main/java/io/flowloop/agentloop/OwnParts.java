@@ -44,7 +44,7 @@ final class OwnParts {
 
   /** Those added and, unless they are left out, those of the settings. */
   RewardFunctions rewards(RewardConfig settings) {
-    return RewardFunctions.of(counted(settings).weights(), rewardFunctions);
+    return RewardFunctions.of(counted(settings), rewardFunctions);
   }
 
   private RewardConfig counted(RewardConfig settings) {
@@ -56,7 +56,7 @@ final class OwnParts {
     Map<String, RewardFunctionConfig> functions =
         new TreeMap<>(counted(settings.reward()).functions());
     rewardFunctions.forEach(
-        (function, weight) -> functions.put(function.name(), new RewardFunctionConfig(weight)));
+        (function, weight) -> functions.put(function.name(), RewardFunctionConfig.of(weight)));
     RolloutConfig rollout =
         agentLoop
             .map(loop -> settings.rollout().withAgentLoop(loop.name()))

@@ -89,7 +89,7 @@ final class RolloutRunner implements AutoCloseable {
   static RolloutRunner start(
       RolloutConfig rollout, SamplerConfig sampler, RewardConfig reward, EngineFactory engines) {
     AgentLoop agentLoop = AgentLoops.byName(rollout.agentLoop());
-    RewardFunctions functions = RewardFunctions.of(reward.weights());
+    RewardFunctions functions = RewardFunctions.of(reward);
     return start(
         new TrainerActor.Means(
             rollout,

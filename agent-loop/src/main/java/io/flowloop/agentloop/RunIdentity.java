@@ -27,6 +27,14 @@ final class RunIdentity {
           "rollout.requestTimeout",
           "reward.concurrency",
           "reward.timeout",
+          "reward.functions.vlmOcr.url",
+          "reward.functions.vlmOcr.apiKeyEnv",
+          "reward.functions.vlmOcr.maxTokens",
+          "reward.functions.vlmOcr.timeout",
+          "reward.functions.vlmOcr.retries",
+          "reward.functions.vlmOcr.concurrency",
+          "reward.functions.vlmOcr.breaker.failures",
+          "reward.functions.vlmOcr.breaker.pause",
           "update.activationCheckpointing");
 
   private RunIdentity() {}

@@ -77,6 +77,30 @@ class RunIdentityTest {
   }
 
   @Test
+  void of_serverThatReads_isInItByItsModelAndNotByHowItIsAsked() {
+    String[] used = {
+      "reward.functions.vlmOcr.weight=1",
+      "reward.functions.vlmOcr.url=http://gpu-1:8000/v1",
+      "reward.functions.vlmOcr.model=a"
+    };
+    assertThat(of(used))
+        .isEqualTo(
+            of(
+                used[0],
+                "reward.functions.vlmOcr.url=http://gpu-2:8000/v1",
+                used[2],
+                "reward.functions.vlmOcr.apiKeyEnv=KEY",
+                "reward.functions.vlmOcr.maxTokens=9",
+                "reward.functions.vlmOcr.timeout=1 s",
+                "reward.functions.vlmOcr.retries=9",
+                "reward.functions.vlmOcr.concurrency=9",
+                "reward.functions.vlmOcr.breaker.failures=9",
+                "reward.functions.vlmOcr.breaker.pause=9 s"))
+        .isNotEqualTo(of(used[0], used[1], "reward.functions.vlmOcr.model=b"))
+        .isNotEqualTo(of());
+  }
+
+  @Test
   void of_stepsOfTheRun_areInItWhereTheRateDecaysOverThem() {
     assertThat(of("trainer.steps=9", "update.optimizer.decay=constant"))
         .isEqualTo(of("trainer.steps=10", "update.optimizer.decay=constant"))

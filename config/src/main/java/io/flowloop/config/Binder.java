@@ -20,6 +20,11 @@ final class Binder {
 
   private static final ConfigValue NULL = ConfigValueFactory.fromAnyRef(null);
 
+  private static final ConfigObject EMPTY = ConfigValueFactory.fromMap(Map.of());
+
+  /** The key that every reward function has. */
+  private static final String WEIGHT = "weight";
+
   private final Schema.Section schema;
   private final Layers layers;
   private final Problems problems;
@@ -91,21 +96,41 @@ final class Binder {
 
   private Map<String, Object> entries(
       Schema.Entries entries, String at, ConfigObject object, ConfigObject reference) {
-    ConfigValue usual = reference.values().iterator().next();
     Map<String, Object> bound = new TreeMap<>();
     for (Map.Entry<String, ConfigValue> member : Hocon.members(object).entrySet()) {
       String name = member.getKey();
       String key = Schema.key(at, name);
       Schema entry = entries.members().get(name);
+      if (isDescription(member.getValue(), reference.getOrDefault(name, NULL))) {
+        continue;
+      }
       if (entry == null) {
         reportUnknownName(key, member.getValue(), name, entries.members().keySet());
       } else if (Hocon.isNull(member.getValue())) {
         settings.put(key, new Setting(key, "null", Hocon.origin(member.getValue())));
       } else {
-        bound.put(name, bind(entry, key, member.getValue(), usual));
+        bound.put(name, bind(entry, key, member.getValue(), usual(name, reference)));
       }
     }
     return bound;
+  }
+
+  /** Whether an entry is what the reference tells of a function that it does not use, no more. */
+  private static boolean isDescription(ConfigValue entry, ConfigValue reference) {
+    return entry.equals(reference)
+        && reference instanceof ConfigObject told
+        && Hocon.isNull(told.getOrDefault(WEIGHT, NULL));
+  }
+
+  /** Legal values for an entry; the reference leaves the weight of what it does not use open. */
+  private static ConfigObject usual(String name, ConfigObject reference) {
+    ConfigValue weight =
+        reference.values().stream()
+            .map(entry -> ((ConfigObject) entry).getOrDefault(WEIGHT, NULL))
+            .filter(value -> !Hocon.isNull(value))
+            .findFirst()
+            .orElseThrow();
+    return ((ConfigObject) reference.getOrDefault(name, EMPTY)).withValue(WEIGHT, weight);
   }
 
   private void reportUnknownName(String key, ConfigValue value, String name, Set<String> legal) {

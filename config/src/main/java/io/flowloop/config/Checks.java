@@ -25,7 +25,7 @@ final class Checks {
     check(config.rollout());
     imagesOfStep(config.data().promptsPerStep(), config.rollout().n());
     check(config.sampler());
-    check(config.reward());
+    new RewardChecks(findings).check(config.reward());
     findings.aboveZero("advantage.clamp", config.advantage().clamp());
     check(config.update());
     check(config.trainer());
@@ -127,17 +127,6 @@ final class Checks {
 
   private void windowRange(Optional<IntRange> range, String expected) {
     findings.fail("sampler.sdeWindowRange", range.map(IntRange::toString), expected);
-  }
-
-  private void check(RewardConfig reward) {
-    findings.atLeast(1, "reward.concurrency", reward.concurrency());
-    findings.positive("reward.timeout", reward.timeout());
-    if (findings.sound("reward.functions")) {
-      findings.require(
-          reward.functions().values().stream().anyMatch(function -> function.weight() != 0),
-          "reward.functions",
-          "at least one reward function with a weight other than 0");
-    }
   }
 
   private void check(UpdateConfig update) {

@@ -6,6 +6,7 @@ import com.typesafe.config.ConfigValueType;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
 import java.math.BigDecimal;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
@@ -65,6 +66,7 @@ record Codec<T>(String expected, Function<ConfigValue, T> read, Function<T, Stri
     codecs.put(boolean.class, ofText("true or false", Codec::readBoolean, String::valueOf));
     codecs.put(String.class, ofText("a text", Codec::readText, Codec::quote));
     codecs.put(Path.class, ofText("a path", text -> Path.of(readText(text)), Codec::quote));
+    codecs.put(URI.class, ofText("a URL", URI::create, Codec::quote));
     codecs.put(
         Duration.class,
         ofText("a number and a unit, such as 10 s", Codec::readDuration, Codec::write));

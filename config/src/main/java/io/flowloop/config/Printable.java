@@ -6,19 +6,19 @@ import java.util.stream.Collectors;
  * Text that came from outside, as it may be shown: on one line, and without what a terminal would
  * obey.
  */
-final class Printable {
+public final class Printable {
 
   private Printable() {}
 
   /** The text with its control, format and other unseen characters written as in HOCON. */
-  static String of(String text) {
+  public static String of(String text) {
     return text.codePoints()
         .mapToObj(c -> isSeen(c) ? Character.toString(c) : escape(c))
         .collect(Collectors.joining());
   }
 
   /** The same in at most {@code most} characters, and how many it had if that is not all of it. */
-  static String of(String text, int most) {
+  public static String of(String text, int most) {
     String shown = of(text.substring(0, Math.min(most, text.length())));
     return text.length() <= most && shown.length() <= most
         ? shown

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.Set;
-import java.util.stream.Collectors;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /** The tree of legal keys, as the components of records draw it. */
@@ -53,7 +53,7 @@ sealed interface Schema {
     }
   }
 
-  /** A map from names to records: each known name may be a key below. */
+  /** The map of reward functions: each known name may be a key below. */
   record Entries(Map<String, Schema> members) implements Branch {}
 
   /**
@@ -78,9 +78,9 @@ sealed interface Schema {
 
   private static Schema of(Type type, Set<String> entryNames) {
     if (type instanceof ParameterizedType map && map.getRawType() == Map.class) {
-      Schema entry = of(map.getActualTypeArguments()[1], entryNames);
-      return new Entries(
-          entryNames.stream().collect(Collectors.toMap(name -> name, name -> entry)));
+      Map<String, Schema> entries = new TreeMap<>();
+      entryNames.forEach(name -> entries.put(name, of(RewardConfig.settingsOf(name), Set.of())));
+      return new Entries(entries);
     }
     return Codec.of(type).<Schema>map(Leaf::new).orElseGet(() -> of((Class<?>) type, entryNames));
   }

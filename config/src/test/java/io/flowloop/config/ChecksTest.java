@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -166,8 +167,8 @@ class ChecksTest {
                 "reward.functions.orc",
                 Optional.empty(),
                 "command line",
-                "expected: one of jpegCompressibility, jpegIncompressibility, my_reward, ocr;"
-                    + " did you mean ocr?"));
+                "expected: one of jpegCompressibility, jpegIncompressibility, my_reward, ocr,"
+                    + " vlmOcr; did you mean ocr?"));
   }
 
   @ParameterizedTest
@@ -192,6 +193,71 @@ class ChecksTest {
         .extracting(Problem::subject, Problem::origin)
         .containsExactly(
             tuple("reward.functions.jpegCompressibility.weight: null", "command line"));
+  }
+
+  @Test
+  void vlmOcr_ofWhichOneThingIsSet_isAProblemForEachThatIsMissing() {
+    assertThat(Configs.failure("reward.functions.vlmOcr.weight=1").problems())
+        .extracting(Problem::subject)
+        .containsExactly(
+            "reward.functions.vlmOcr.url: null", "reward.functions.vlmOcr.model: null");
+    assertThat(
+            Configs.failure(
+                    "reward.functions.vlmOcr.url=http://gpu-1:8000/v1",
+                    "reward.functions.vlmOcr.model=a")
+                .problems())
+        .extracting(Problem::subject)
+        .containsExactly("reward.functions.vlmOcr.weight: null");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "gpu-1:8000/v1",
+        "/v1",
+        "http:///v1",
+        "http://gpu_1/v1",
+        "http://me:secret@gpu-1/v1",
+        "http://gpu-1/v1?key=secret",
+        "http://gpu-1/v1#a",
+        "http:gpu-1"
+      })
+  void urlOfVlmOcr_thatIsNoBase_isAProblem(String url) {
+    assertThat(vlmOcr("url=" + url).problems())
+        .singleElement()
+        .satisfies(
+            problem -> {
+              assertThat(problem.key()).isEqualTo("reward.functions.vlmOcr.url");
+              assertThat(problem.message()).contains("such as http://gpu-1:8000/v1");
+            });
+  }
+
+  @Test
+  void keyOfVlmOcr_inPlaceOfItsVariable_isNotShown() {
+    assertThat(vlmOcr("apiKeyEnv=sk-12345"))
+        .hasMessageContaining("reward.functions.vlmOcr.apiKeyEnv")
+        .hasMessageNotContaining("12345");
+  }
+
+  @Test
+  void timeoutOfVlmOcr_beyondThatOfRewards_isAProblem() {
+    assertThat(vlmOcr("timeout=3 s", "reward.timeout=3 s").problems())
+        .extracting(Problem::subject, Problem::message)
+        .containsExactly(
+            tuple(
+                "reward.functions.vlmOcr.timeout: 3 seconds",
+                "expected: less than PT3S (reward.timeout), in which all attempts at an image must"
+                    + " fit"));
+  }
+
+  private static ConfigException vlmOcr(String setting, String... more) {
+    String at = "reward.functions.vlmOcr.";
+    return Configs.failure(
+        Stream.concat(
+                Stream.of(
+                    at + "weight=1", at + "url=http://gpu-1:8000/v1", at + "model=a", at + setting),
+                Stream.of(more))
+            .toArray(String[]::new));
   }
 
   @Test

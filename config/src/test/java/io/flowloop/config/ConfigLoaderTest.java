@@ -4,10 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
@@ -85,8 +89,8 @@ class ConfigLoaderTest {
     assertThat(config.sampler().sdeWindowRange()).contains(new IntRange(0, 5));
     assertThat(config.reward().onFailure()).isEqualTo(OnFailure.DROP_GROUP);
     assertThat(config.reward().functions())
-        .containsEntry("ocr", new RewardFunctionConfig(2))
-        .containsEntry("jpegCompressibility", new RewardFunctionConfig(-1));
+        .containsEntry("ocr", RewardFunctionConfig.of(2))
+        .containsEntry("jpegCompressibility", RewardFunctionConfig.of(-1));
     assertThat(config.output().dir()).isEqualTo(Path.of("a b/c"));
     assertThat(config.pretrain().learningRate()).isEqualTo(1e-5);
   }
@@ -243,6 +247,43 @@ class ConfigLoaderTest {
             "reward.functions.jpegCompressibility.weight=1");
     assertThat(config.sampler().sdeWindowSize()).isEmpty();
     assertThat(config.reward().functions()).containsOnlyKeys("jpegCompressibility");
+  }
+
+  @Test
+  void functionOfTheReference_withoutAWeight_isNotUsed() throws IOException {
+    Path copy = dir.resolve("copy.conf");
+    try (InputStream reference =
+        ConfigLoader.class.getResourceAsStream("/flowloop-reference.conf")) {
+      Files.copy(Objects.requireNonNull(reference), copy);
+    }
+    assertThat(Configs.resolve().settings())
+        .extracting(Setting::key)
+        .contains("reward.functions.ocr.weight")
+        .noneMatch(key -> key.contains("vlmOcr"));
+    assertThat(Configs.resolve(copy).config().reward()).isEqualTo(Configs.load().reward());
+  }
+
+  @Test
+  void functionOfTheReference_withAWeight_hasItsDefaults() {
+    assertThat(
+            Configs.load(
+                    "reward.functions.ocr=null",
+                    "reward.functions.vlmOcr={weight=2,url=\"http://gpu-1:8000/v1\",model=Qwen/VL}")
+                .reward()
+                .functions())
+        .containsExactly(
+            Map.entry(
+                "vlmOcr",
+                new VlmOcrConfig(
+                    2,
+                    Optional.of(URI.create("http://gpu-1:8000/v1")),
+                    Optional.of("Qwen/VL"),
+                    Optional.empty(),
+                    256,
+                    Duration.ofSeconds(5),
+                    2,
+                    8,
+                    new BreakerConfig(5, Duration.ofSeconds(30)))));
   }
 
   @Test

@@ -12,7 +12,7 @@ final class Configs {
 
   static final KnownNames NAMES =
       new KnownNames(
-          Set.of("ocr", "jpegCompressibility", "jpegIncompressibility", "my_reward"),
+          Set.of("ocr", "jpegCompressibility", "jpegIncompressibility", "my_reward", "vlmOcr"),
           Set.of("diffusionSingleTurn"),
           Set.of("metrics", "tensorboard", "report"));
 
@@ -55,9 +55,14 @@ final class Configs {
     return failure(ConfigSources.of(assignments), Purpose.TRAINING);
   }
 
-  /** Every legal key, {@code reward.functions.ocr.weight} among them. */
+  /** Every legal key; of reward functions those of ocr and vlmOcr. */
   static List<String> keys() {
-    return Schema.keys(Schema.of(FlowLoopConfig.class, Set.of("ocr")), "").toList();
+    return keys("ocr", "vlmOcr");
+  }
+
+  /** Every legal key; of reward functions those of these. */
+  static List<String> keys(String... functions) {
+    return Schema.keys(Schema.of(FlowLoopConfig.class, Set.of(functions)), "").toList();
   }
 
   private static ConfigSources withFile(Path file, String... assignments) {

@@ -8,6 +8,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,6 +40,15 @@ class EveryKeyTest {
               "sampler.sdeWindowSize=10",
               "sampler.sdeWindowRange=[0, 11]",
               "sampler.itersPerGroup=0",
+              "reward.functions.vlmOcr.url=ftp://gpu-1",
+              "reward.functions.vlmOcr.model=null",
+              "reward.functions.vlmOcr.apiKeyEnv=sk-1",
+              "reward.functions.vlmOcr.maxTokens=0",
+              "reward.functions.vlmOcr.timeout=10 s",
+              "reward.functions.vlmOcr.retries=-1",
+              "reward.functions.vlmOcr.concurrency=0",
+              "reward.functions.vlmOcr.breaker.failures=0",
+              "reward.functions.vlmOcr.breaker.pause=0 s",
               "reward.concurrency=0",
               "reward.timeout=-1 s",
               "advantage.clamp=0",
@@ -99,6 +110,7 @@ class EveryKeyTest {
           "sampler.sdeType",
           "sampler.sdeWindowStrategy",
           "reward.functions.ocr.weight",
+          "reward.functions.vlmOcr.weight",
           "reward.onFailure",
           "advantage.scale",
           "advantage.aggregation",
@@ -117,6 +129,10 @@ class EveryKeyTest {
   /** Keys whose values only training judges. */
   private static final Set<String> JUDGED_IN_TRAINING =
       Set.of("data.validationPrompts", "trainer.trackers");
+
+  /** Keys of a function that is not used without some of them. */
+  private static final Pattern VLM_OCR =
+      Pattern.compile("(reward\\.functions\\.vlm[-_]?[oO]cr\\.).*");
 
   /** A list of lists, which no key takes. */
   private static final String MISTYPED = "=[[1]]";
@@ -150,7 +166,7 @@ class EveryKeyTest {
   @ParameterizedTest
   @MethodSource("keys")
   void wrongType_namesTheKeyAndItsOrigin(String key) {
-    assertThat(Configs.failure(key + MISTYPED).problems())
+    assertThat(Configs.failure(used(key, key + MISTYPED)).problems())
         .singleElement()
         .satisfies(
             problem -> {
@@ -200,21 +216,34 @@ class EveryKeyTest {
   void kebabAndSnakeCase_areTheSameKeyEverywhere() {
     for (String key : keys()) {
       String kebab = key.replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT);
-      assertThat(Configs.failure(kebab + MISTYPED).problems())
+      assertThat(Configs.failure(used(kebab, kebab + MISTYPED)).problems())
           .extracting(Problem::key)
           .containsExactly(key);
-      assertThat(Configs.failure(kebab.replace('-', '_') + MISTYPED).problems())
+      String snake = kebab.replace('-', '_');
+      assertThat(Configs.failure(used(snake, snake + MISTYPED)).problems())
           .extracting(Problem::key)
           .containsExactly(key);
     }
   }
 
-  private static String outOfRange(String key) {
-    return key + "=" + OUT_OF_RANGE.get(key);
+  private static String[] outOfRange(String key) {
+    return used(key, key + "=" + OUT_OF_RANGE.get(key));
+  }
+
+  /** An assignment behind those without which its key is not used. */
+  private static String[] used(String key, String assignment) {
+    Matcher unused = VLM_OCR.matcher(key);
+    if (!unused.matches()) {
+      return new String[] {assignment};
+    }
+    String at = unused.group(1);
+    return new String[] {
+      at + "weight=1", at + "url=http://gpu-1:8000/v1", at + "model=a", assignment
+    };
   }
 
   private static void assertUnknown(String written, String key) {
-    assertThat(Configs.failure(written + "=1").problems())
+    assertThat(Configs.failure(used(written, written + "=1")).problems())
         .singleElement()
         .isEqualTo(
             new Problem(

@@ -55,7 +55,7 @@ class ReferenceTest {
                     SdeWindowStrategy.RANDOM,
                     25),
                 new RewardConfig(
-                    Map.of("ocr", new RewardFunctionConfig(1)),
+                    Map.of("ocr", RewardFunctionConfig.of(1)),
                     2,
                     Duration.ofSeconds(10),
                     OnFailure.FAIL_RUN),

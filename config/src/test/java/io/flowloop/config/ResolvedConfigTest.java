@@ -23,6 +23,9 @@ class ResolvedConfigTest {
     "sampler.guidanceScale=1e-7",
     "reward.functions.ocr=null",
     "reward.functions.my_reward.weight=-2",
+    "reward.functions.vlmOcr.weight=0.5",
+    "reward.functions.vlmOcr.url=https://gpu-1:8000/v1",
+    "reward.functions.vlmOcr.model=Qwen/Qwen2.5-VL-7B-Instruct",
     "reward.timeout=90 minutes",
     "http.host=\"\\ud800 \\u202e \\u001b\"",
     "output.dir=a # b \"c\" é"
@@ -43,7 +46,7 @@ class ResolvedConfigTest {
   @Test
   void render_showsEveryKeyWithItsOrigin() {
     ResolvedConfig resolved = Configs.resolve("rollout.n=8");
-    assertThat(resolved.settings()).extracting(Setting::key).isEqualTo(Configs.keys());
+    assertThat(resolved.settings()).extracting(Setting::key).isEqualTo(Configs.keys("ocr"));
     assertThat(resolved.render().lines())
         .hasSameSizeAs(resolved.settings())
         .anyMatch(line -> line.matches("rollout\\.n += 8 +# command line"))

@@ -1,7 +1,6 @@
 package io.flowloop.reward;
 
 import io.flowloop.engine.RgbImage;
-import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import javax.imageio.IIOImage;
@@ -26,23 +25,10 @@ final class JpegSize {
       quality.setCompressionMode(ImageWriteParam.MODE_EXPLICIT);
       quality.setCompressionQuality(QUALITY);
       writer.setOutput(out);
-      writer.write(null, new IIOImage(buffered(image), null, null), quality);
+      writer.write(null, new IIOImage(BufferedImages.of(image), null, null), quality);
     } finally {
       writer.dispose();
     }
     return bytes.size() / 1000.0;
-  }
-
-  private static BufferedImage buffered(RgbImage image) {
-    BufferedImage buffered =
-        new BufferedImage(image.width(), image.height(), BufferedImage.TYPE_INT_RGB);
-    for (int y = 0; y < image.height(); y++) {
-      for (int x = 0; x < image.width(); x++) {
-        int rgb =
-            image.channel(x, y, 0) << 16 | image.channel(x, y, 1) << 8 | image.channel(x, y, 2);
-        buffered.setRGB(x, y, rgb);
-      }
-    }
-    return buffered;
   }
 }

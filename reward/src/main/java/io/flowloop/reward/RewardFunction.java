@@ -16,6 +16,14 @@ public interface RewardFunction extends AutoCloseable {
   String name();
 
   /**
+   * All that scores depend on beside prompt and image, in one line for people: functions of two
+   * processes score the same if they say the same. The name, where that is all there is to say.
+   */
+  default String identity() {
+    return name();
+  }
+
+  /**
    * The score, higher is better; any scale, as the weight of the configuration multiplies it.
    *
    * <p>Called by several threads at once. The score of an image depends on nothing but the

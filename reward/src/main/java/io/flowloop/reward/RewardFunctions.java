@@ -1,6 +1,9 @@
 package io.flowloop.reward;
 
 import io.flowloop.config.Nearest;
+import io.flowloop.config.RewardConfig;
+import io.flowloop.config.RewardFunctionConfig;
+import io.flowloop.config.VlmOcrConfig;
 import io.flowloop.engine.RgbImage;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -11,6 +14,7 @@ import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /** The weighted sum of one or more {@link RewardFunction}s; threads may share it. */
@@ -24,13 +28,50 @@ public final class RewardFunctions implements AutoCloseable {
     this.functions = functions;
   }
 
-  /** The names of all functions on the class path, sorted. */
+  /** The names of all functions on the class path, and of those with settings of their own. */
   public static Set<String> names() {
-    return onClassPath().keySet();
+    Set<String> names = new TreeSet<>(onClassPath().keySet());
+    names.add(VlmOcrConfig.NAME);
+    return names;
   }
 
   /**
-   * The sum of the named functions.
+   * The sum that the settings name.
+   *
+   * @throws IllegalArgumentException for no function, an unknown name, or a setting that makes no
+   *     sense
+   */
+  public static RewardFunctions of(RewardConfig settings) {
+    return of(settings, Map.of());
+  }
+
+  /**
+   * The sum that the settings name, and of others.
+   *
+   * @param others functions that need not be on the class path, with their weights; closed with the
+   *     sum
+   * @throws IllegalArgumentException for no function at all, an unknown name or one there twice, or
+   *     a setting that makes no sense
+   */
+  public static RewardFunctions of(RewardConfig settings, Map<RewardFunction, Double> others) {
+    SortedMap<String, RewardFunction> known = onClassPath();
+    List<Weighted> functions = new ArrayList<>();
+    settings
+        .functions()
+        .forEach(
+            (name, function) ->
+                functions.add(
+                    switch (function) {
+                      case RewardFunctionConfig.Weighted(double weight) ->
+                          weighted(known, name, weight);
+                      case VlmOcrConfig vlm ->
+                          weighted(new VlmOcrReward(vlm, settings.timeout()), vlm.weight());
+                    }));
+    return sum(known, functions, others);
+  }
+
+  /**
+   * The sum of the named functions, which have no settings of their own.
    *
    * @param weights what each function's score is multiplied by; 0 only reports the score
    * @throws IllegalArgumentException for no function, an unknown name, or a weight that is not
@@ -54,6 +95,13 @@ public final class RewardFunctions implements AutoCloseable {
     SortedMap<String, RewardFunction> known = onClassPath();
     List<Weighted> functions = new ArrayList<>();
     weights.forEach((name, weight) -> functions.add(weighted(known, name, weight)));
+    return sum(known, functions, others);
+  }
+
+  private static RewardFunctions sum(
+      SortedMap<String, RewardFunction> known,
+      List<Weighted> functions,
+      Map<RewardFunction, Double> others) {
     others.forEach((function, weight) -> functions.add(weighted(function, weight)));
     if (functions.isEmpty()) {
       throw new IllegalArgumentException(
@@ -80,12 +128,11 @@ public final class RewardFunctions implements AutoCloseable {
 
   /**
    * All that scores depend on beside prompt and image, in one line for people: two processes score
-   * the same if they say the same. Of a function that does not come with flowloop the name is all
-   * that can be said.
+   * the same if they say the same. Of most functions the name is all that they say.
    */
   public String identity() {
     return functions.stream()
-        .map(weighted -> weighted.weight() + " " + weighted.function().name())
+        .map(weighted -> weighted.weight() + " " + weighted.function().identity())
         .collect(Collectors.joining(" + "));
   }
 

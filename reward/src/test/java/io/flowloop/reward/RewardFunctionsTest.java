@@ -3,9 +3,17 @@ package io.flowloop.reward;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.flowloop.config.BreakerConfig;
+import io.flowloop.config.OnFailure;
+import io.flowloop.config.RewardConfig;
+import io.flowloop.config.RewardFunctionConfig;
+import io.flowloop.config.VlmOcrConfig;
 import io.flowloop.engine.RgbImage;
+import java.net.URI;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,7 +27,42 @@ class RewardFunctionsTest {
   @Test
   void names_classPath_holdsBuiltInAndForeignFunctions() {
     assertThat(RewardFunctions.names())
-        .containsExactly("jpegCompressibility", "jpegIncompressibility", "ocr", "prompted", "red");
+        .containsExactly(
+            "jpegCompressibility", "jpegIncompressibility", "ocr", "prompted", "red", "vlmOcr");
+  }
+
+  @Test
+  void of_settings_hasEachFunctionWithItsOwn() {
+    try (RewardFunctions functions =
+        RewardFunctions.of(
+            rewards(Map.of("red", RewardFunctionConfig.of(2), "vlmOcr", vlm(Optional.of("a")))))) {
+      assertThat(functions.identity()).isEqualTo("2.0 red + 0.5 vlmOcr(a)");
+      assertThat(functions.weights()).isEqualTo(Map.of("red", 2.0, "vlmOcr", 0.5));
+    }
+  }
+
+  @Test
+  void of_serverWithoutAModel_saysSo() {
+    assertThatExceptionOfType(IllegalArgumentException.class)
+        .isThrownBy(() -> RewardFunctions.of(rewards(Map.of("vlmOcr", vlm(Optional.empty())))))
+        .withMessageStartingWith("reward.functions.vlmOcr.model: null (expected: ");
+  }
+
+  private static RewardConfig rewards(Map<String, RewardFunctionConfig> functions) {
+    return new RewardConfig(functions, 1, Duration.ofSeconds(10), OnFailure.FAIL_RUN);
+  }
+
+  private static VlmOcrConfig vlm(Optional<String> model) {
+    return new VlmOcrConfig(
+        0.5,
+        Optional.of(URI.create("http://127.0.0.1:1/v1")),
+        model,
+        Optional.empty(),
+        64,
+        Duration.ofSeconds(5),
+        0,
+        1,
+        new BreakerConfig(1, Duration.ofSeconds(1)));
   }
 
   @Test

@@ -70,7 +70,7 @@ final class NodeCommand implements Callable<Integer> {
     FlowLoopConfig config = resolved.config();
     Optional<RewardFunctions> rewards =
         has(config, ClusterRole.REWARD)
-            ? Optional.of(RewardFunctions.of(config.reward().weights()))
+            ? Optional.of(RewardFunctions.of(config.reward()))
             : Optional.empty();
     try {
       return call(config, work(config, rewards));

@@ -23,7 +23,7 @@ final class PromptChecks {
    * @throws BadInputException with the place of every prompt that one of them refuses
    */
   static List<String> read(FlowLoopConfig config) {
-    try (RewardFunctions rewards = RewardFunctions.of(config.reward().weights())) {
+    try (RewardFunctions rewards = RewardFunctions.of(config.reward())) {
       return read(
           config.data().prompts(),
           List.of(prompt -> Engines.checkPrompt(config.model(), prompt), rewards::checkPrompt));

@@ -98,7 +98,7 @@ final class TrainCommand implements Callable<Integer> {
 
   /** Both files, whole: a bad prompt must not end a run hours later. */
   private static void checkPrompts(FlowLoopConfig config) {
-    try (RewardFunctions rewards = RewardFunctions.of(config.reward().weights())) {
+    try (RewardFunctions rewards = RewardFunctions.of(config.reward())) {
       List<Consumer<String>> checks =
           List.of(prompt -> Engines.checkPrompt(config.model(), prompt), rewards::checkPrompt);
       PromptChecks.read(config.data().prompts(), checks);

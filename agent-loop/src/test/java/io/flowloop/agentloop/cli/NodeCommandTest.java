@@ -43,12 +43,16 @@ class NodeCommandTest {
             SEEDS,
             "cluster.insecure=true",
             "reward.concurrency=16",
-            "reward.functions.jpegCompressibility.weight=0.5");
+            "reward.functions.jpegCompressibility.weight=0.5",
+            "reward.functions.vlmOcr.weight=2",
+            "reward.functions.vlmOcr.url=http://gpu-1:8000/v1",
+            "reward.functions.vlmOcr.model=Qwen/VL");
 
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out())
         .contains("engines     none")
-        .contains("rewards     16 at a time: 0.5 jpegCompressibility + 1.0 ocr");
+        .contains(
+            "rewards     16 at a time: 0.5 jpegCompressibility + 1.0 ocr + 2.0 vlmOcr(Qwen/VL)");
   }
 
   @Test

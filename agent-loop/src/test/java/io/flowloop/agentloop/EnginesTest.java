@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flowloop.config.Device;
-import io.flowloop.config.Dtype;
 import io.flowloop.config.ModelConfig;
 import io.flowloop.engine.EngineException;
 import java.util.Optional;
@@ -13,7 +12,20 @@ import org.junit.jupiter.api.Test;
 class EnginesTest {
 
   private static ModelConfig model(String name, Device device) {
-    return new ModelConfig(name, Optional.empty(), device, Dtype.FLOAT32, 1, 32, 96);
+    ModelConfig glyph = ModelConfig.glyph(Optional.empty(), device, 1, 32, 96);
+    return new ModelConfig(
+        name,
+        glyph.path(),
+        glyph.weights(),
+        glyph.adapter(),
+        glyph.negativePrompt(),
+        glyph.offload(),
+        glyph.promptCache(),
+        glyph.device(),
+        glyph.dtype(),
+        glyph.threads(),
+        glyph.imageHeight(),
+        glyph.imageWidth());
   }
 
   @Test

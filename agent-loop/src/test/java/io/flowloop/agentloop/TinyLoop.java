@@ -163,7 +163,12 @@ final class TinyLoop {
         config.sampler(),
         new ModelConfig(
             name,
+            model.path(),
             model.weights(),
+            model.adapter(),
+            model.negativePrompt(),
+            model.offload(),
+            model.promptCache(),
             model.device(),
             model.dtype(),
             model.threads(),

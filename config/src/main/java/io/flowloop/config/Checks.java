@@ -4,12 +4,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** The rules that settings keep beyond their types, whatever they are used for. */
 final class Checks {
 
+  private static final String GLYPH = "glyph";
+  private static final String QWEN_IMAGE = "qwen-image";
+
   /** Side of a patch in pixels, for each model that comes with flowloop. */
-  static final Map<String, Integer> PATCHES = Map.of("glyph", 8);
+  static final Map<String, Integer> PATCHES = Map.of(GLYPH, 8);
+
+  /** The models there are. */
+  static final Set<String> MODELS = Set.of(GLYPH, QWEN_IMAGE);
 
   private final KnownNames names;
   private final Findings findings;
@@ -46,12 +53,35 @@ final class Checks {
     model
         .weights()
         .ifPresent(path -> findings.require(isFile(path), "model.weights", "a readable file"));
+    check(model.name(), model.path());
+    model
+        .adapter()
+        .ifPresent(
+            path -> findings.require(Files.isReadable(path), "model.adapter", "a file or folder"));
     findings.atLeast(0, "model.threads", model.threads());
     Integer patch = PATCHES.get(model.name());
     if (patch != null && findings.sound("model.name")) {
       String expected = "a positive multiple of %d, the patch of %s".formatted(patch, model.name());
       findings.require(isMultiple(model.imageHeight(), patch), "model.imageHeight", expected);
       findings.require(isMultiple(model.imageWidth(), patch), "model.imageWidth", expected);
+    }
+  }
+
+  private void check(String model, Optional<Path> path) {
+    switch (model) {
+      case QWEN_IMAGE ->
+          findings.require(
+              path.isPresent() && Files.isDirectory(path.get()),
+              "model.path",
+              "the folder of a Qwen-Image model, with model_index.json");
+      case GLYPH ->
+          findings.require(
+              path.isEmpty(),
+              "model.path",
+              "null, as glyph comes with flowloop; model.weights has other weights for it");
+      default -> {
+        // A program's own model.
+      }
     }
   }
 

@@ -22,7 +22,7 @@ public record KnownNames(
 
   /** These names, and the models that come with flowloop. */
   public KnownNames(Set<String> rewardFunctions, Set<String> agentLoops, Set<String> trackers) {
-    this(rewardFunctions, agentLoops, trackers, Checks.PATCHES.keySet());
+    this(rewardFunctions, agentLoops, trackers, Checks.MODELS);
   }
 
   /** The same with these models. */

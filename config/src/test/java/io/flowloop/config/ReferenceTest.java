@@ -42,7 +42,18 @@ class ReferenceTest {
             new FlowLoopConfig(
                 new DataConfig("classpath:glyph/train.txt", "classpath:glyph/heldout.txt", 8, 0),
                 new ModelConfig(
-                    "glyph", Optional.empty(), new Device.Auto(), Dtype.FLOAT32, 1, 32, 96),
+                    "glyph",
+                    Optional.empty(),
+                    Optional.empty(),
+                    Optional.empty(),
+                    Optional.empty(),
+                    false,
+                    new ByteSize(256L << 20),
+                    new Device.Auto(),
+                    Dtype.FLOAT32,
+                    1,
+                    32,
+                    96),
                 new RolloutConfig(
                     16, true, 42, 2, 2, 64, 1, Duration.ofMinutes(5), "diffusionSingleTurn"),
                 new SamplerConfig(

@@ -99,7 +99,18 @@ class TrainingChecksTest {
     ModelConfig glyph = config.model();
     ModelConfig flux =
         new ModelConfig(
-            "flux", glyph.weights(), glyph.device(), glyph.dtype(), glyph.threads(), 17, 17);
+            "flux",
+            glyph.path(),
+            glyph.weights(),
+            glyph.adapter(),
+            glyph.negativePrompt(),
+            glyph.offload(),
+            glyph.promptCache(),
+            glyph.device(),
+            glyph.dtype(),
+            glyph.threads(),
+            17,
+            17);
     FlowLoopConfig other =
         new FlowLoopConfig(
             config.data(),

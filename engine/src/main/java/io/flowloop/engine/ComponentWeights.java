@@ -1,11 +1,12 @@
 package io.flowloop.engine;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.pytorch.engine.PtNDManager;
 import io.flowloop.config.Dtype;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,6 +20,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.zip.CRC32C;
 
 /**
  * The tensors of one component of a model folder, in one safetensors file or in several with an
@@ -31,6 +33,8 @@ public final class ComponentWeights implements AutoCloseable {
 
   private static final Set<SafetensorsDtype> FLOATS =
       Set.of(SafetensorsDtype.F32, SafetensorsDtype.F16, SafetensorsDtype.BF16);
+
+  private static final int FINGERPRINT_BYTES = 4096;
 
   /** A tensor under the name that its file has for it. */
   private record Stored(SafetensorsFile file, SafetensorsTensor tensor) {}
@@ -163,12 +167,12 @@ public final class ComponentWeights implements AutoCloseable {
    * Copies tensors to a device, one after the other.
    *
    * @param names ours; all of them were found by {@link #check}
-   * @param manager its device; owns what is returned
+   * @param manager its device; owns what is returned, whatever scopes are open
    * @param dtype of what is returned
    * @return by our names, in the order of {@code names}
    */
   public SequencedMap<String, NDArray> load(
-      Collection<String> names, Kernels kernels, PtNDManager manager, Dtype dtype) {
+      Collection<String> names, Kernels kernels, NDManager manager, Dtype dtype) {
     SequencedMap<String, NDArray> loaded = new LinkedHashMap<>();
     for (String name : names) {
       loaded.put(name, load(name, kernels, manager, dtype));
@@ -176,7 +180,14 @@ public final class ComponentWeights implements AutoCloseable {
     return loaded;
   }
 
-  private NDArray load(String name, Kernels kernels, PtNDManager manager, Dtype dtype) {
+  /**
+   * Copies one tensor to a device.
+   *
+   * @param name ours, one that was found by {@link #check}
+   * @param manager its device; owns what is returned, whatever scopes are open
+   * @param dtype of what is returned
+   */
+  public NDArray load(String name, Kernels kernels, NDManager manager, Dtype dtype) {
     Stored stored = tensors.get(name);
     if (stored == null) {
       throw new EngineException(
@@ -185,7 +196,7 @@ public final class ComponentWeights implements AutoCloseable {
     SafetensorsTensor tensor = stored.tensor();
     ByteBuffer bytes = stored.file().bytes(tensor.name());
     Shape shape = new Shape(tensor.shape().stream().mapToLong(Long::longValue).toArray());
-    try (TensorScope scope = new TensorScope()) {
+    try (TensorScope _ = new TensorScope()) {
       // DJL cannot name bfloat16, whose bits travel as float16. On a CPU the tensor lies in the
       // mapped file, so what is kept is a copy.
       NDArray mapped =
@@ -197,11 +208,26 @@ public final class ComponentWeights implements AutoCloseable {
           tensor.dtype() == SafetensorsDtype.BF16
               ? kernels.one("from_bfloat16_bits", mapped)
               : mapped;
-      NDArray copy =
-          kernels.one(dtype == Dtype.BFLOAT16 ? "bfloat16_copy" : "float32_copy", values);
-      copy.attach(manager);
-      return scope.keep(copy);
+      return TensorScope.own(
+          kernels.one(dtype == Dtype.BFLOAT16 ? "bfloat16_copy" : "float32_copy", values), manager);
     }
+  }
+
+  /**
+   * Tells these tensors from others without reading all of them: CRC-32C over our names, dtypes,
+   * shapes and the first 4 KiB of each.
+   */
+  public long fingerprint() {
+    CRC32C crc = new CRC32C();
+    tensors.forEach(
+        (name, stored) -> {
+          SafetensorsTensor tensor = stored.tensor();
+          String line = name + " " + tensor.dtype() + " " + tensor.shape() + "\n";
+          crc.update(line.getBytes(StandardCharsets.UTF_8));
+          ByteBuffer bytes = stored.file().bytes(tensor.name());
+          crc.update(bytes.limit(Math.min(bytes.limit(), FINGERPRINT_BYTES)));
+        });
+    return crc.getValue();
   }
 
   /** Unmaps the files; what was loaded stays. */

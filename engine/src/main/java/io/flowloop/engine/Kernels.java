@@ -84,13 +84,23 @@ public final class Kernels implements AutoCloseable {
     this.linear = linear;
   }
 
-  /** Compiles the kernels for the device of {@code manager}. */
+  /**
+   * Compiles the kernels for the device of {@code manager}.
+   *
+   * @param dtype what dense layers compute with, of float32 weights
+   */
   static Kernels load(PtNDManager manager, Dtype dtype) {
-    // Otherwise every new batch size is profiled and specialised anew, which freezes for seconds.
-    JniUtils.setGraphExecutorOptimize(false);
     return switch (dtype) {
       case BFLOAT16 -> compile(manager, Linear.BFLOAT16);
       case FLOAT32 -> onednn(manager).orElseGet(() -> compile(manager, Linear.LIBTORCH));
+    };
+  }
+
+  /** The kernels for weights that are kept in a dtype, with which their layers compute. */
+  static Kernels ofWeights(PtNDManager manager, Dtype weights) {
+    return switch (weights) {
+      case BFLOAT16 -> compile(manager, Linear.LIBTORCH);
+      case FLOAT32 -> load(manager, weights);
     };
   }
 
@@ -112,6 +122,8 @@ public final class Kernels implements AutoCloseable {
   }
 
   private static Kernels compile(PtNDManager manager, Linear linear) {
+    // Otherwise every new batch size is profiled and specialised anew, which freezes for seconds.
+    JniUtils.setGraphExecutorOptimize(false);
     String device = manager.getDevice().isGpu() ? "kernels_gpu.py" : "kernels_cpu.py";
     String common = SOURCES.stream().map(Kernels::source).collect(Collectors.joining());
     byte[] archive =

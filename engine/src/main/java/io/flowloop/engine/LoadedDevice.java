@@ -4,6 +4,7 @@ import ai.djl.Device;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.JniUtils;
 import io.flowloop.config.Dtype;
+import java.util.function.Function;
 
 /**
  * A device made ready on the calling thread: its tensors' root and its compiled kernels. Everything
@@ -15,10 +16,10 @@ public final class LoadedDevice implements AutoCloseable {
   private final PtNDManager manager;
   private final Kernels kernels;
 
-  private LoadedDevice(Device device, PtNDManager manager, Dtype dtype) {
+  private LoadedDevice(Device device, PtNDManager manager, Kernels kernels) {
     this.name = device.isGpu() ? "gpu:" + device.getDeviceId() : "cpu";
     this.manager = manager;
-    this.kernels = Kernels.load(manager, dtype);
+    this.kernels = kernels;
   }
 
   /** {@link #open(io.flowloop.config.Device, Dtype, int)} with dense layers in float32. */
@@ -34,11 +35,25 @@ public final class LoadedDevice implements AutoCloseable {
    * @throws EngineException if libtorch cannot be loaded or there is no such device
    */
   public static LoadedDevice open(io.flowloop.config.Device wanted, Dtype dtype, int threads) {
+    return open(wanted, threads, manager -> Kernels.load(manager, dtype));
+  }
+
+  /**
+   * {@link #open(io.flowloop.config.Device, Dtype, int)} for weights that are kept in a dtype, in
+   * which their layers then compute.
+   */
+  public static LoadedDevice openFor(Dtype weights, io.flowloop.config.Device wanted, int threads) {
+    return open(wanted, threads, manager -> Kernels.ofWeights(manager, weights));
+  }
+
+  private static LoadedDevice open(
+      io.flowloop.config.Device wanted, int threads, Function<PtNDManager, Kernels> kernels) {
     TorchRuntime.load(threads);
     // Rollouts record nothing; whoever needs gradients turns them on around its own forwards.
     JniUtils.setGradMode(false);
     Device device = TorchRuntime.device(wanted);
-    return new LoadedDevice(device, TorchRuntime.newManager(device), dtype);
+    PtNDManager manager = TorchRuntime.newManager(device);
+    return new LoadedDevice(device, manager, kernels.apply(manager));
   }
 
   /** {@code cpu} or {@code gpu:0}. */

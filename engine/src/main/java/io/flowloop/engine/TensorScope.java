@@ -1,6 +1,7 @@
 package io.flowloop.engine;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +22,13 @@ public final class TensorScope implements AutoCloseable {
   public NDArray keep(NDArray tensor) {
     NDScope.unregister(tensor);
     kept.add(tensor);
+    return tensor;
+  }
+
+  /** Makes {@code tensor} last as long as {@code manager}, whatever scopes are open. */
+  public static NDArray own(NDArray tensor, NDManager manager) {
+    NDScope.unregister(tensor);
+    tensor.attach(manager);
     return tensor;
   }
 

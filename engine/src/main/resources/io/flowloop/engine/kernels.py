@@ -67,6 +67,13 @@ class Kernels(Module):
   def bfloat16_copy(self: __torch__.Kernels, x: Tensor) -> Tensor:
     return torch.to(x, 15, False, True)
 
+  def joined(self: __torch__.Kernels, parts: List[Tensor]) -> Tensor:
+    return torch.cat(parts, 0)
+
+  def swapped(self: __torch__.Kernels, halves: List[Tensor]) -> Tensor:
+    parts = torch.chunk(halves[0], 2, 0)
+    return torch.cat([parts[1], parts[0]], 0)
+
   def assign(self: __torch__.Kernels, target: Tensor, values: Tensor) -> Tensor:
     return torch.copy_(torch.detach(target), values)
 

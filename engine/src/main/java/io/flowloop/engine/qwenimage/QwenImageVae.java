@@ -2,7 +2,6 @@ package io.flowloop.engine.qwenimage;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
 import io.flowloop.engine.Kernels;
 import io.flowloop.engine.TensorScope;
@@ -62,7 +61,7 @@ final class QwenImageVae implements AutoCloseable {
       List<NDArray> own = new ArrayList<>();
       for (VaeLayer.Weight weight : layer.weights()) {
         NDArray given = Objects.requireNonNull(weights.get(weight.name()), weight.name());
-        own.add(own(kernels.one("vae_weight", given)));
+        own.add(TensorScope.own(kernels.one("vae_weight", given), manager));
       }
       stages.add(new Stage(layer.kernel(), own));
     }
@@ -75,14 +74,7 @@ final class QwenImageVae implements AutoCloseable {
     for (int i = 0; i < values.length; i++) {
       values[i] = numbers.get(i).floatValue();
     }
-    return own(manager.create(values, new Shape(values.length, 1, 1)));
-  }
-
-  /** Makes a tensor last as long as this, whatever scope is open. */
-  private NDArray own(NDArray tensor) {
-    NDScope.unregister(tensor);
-    tensor.attach(manager);
-    return tensor;
+    return TensorScope.own(manager.create(values, new Shape(values.length, 1, 1)), manager);
   }
 
   /** The names and shapes of all tensors of the file. */

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.flowloop.config.Device;
-import io.flowloop.config.Dtype;
 import io.flowloop.config.ModelConfig;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.SafetensorsWriter;
@@ -80,8 +79,7 @@ class GlyphWeightsTest {
   void load_imageOffThePatch_isRefused() {
     Path file = folder.resolve("tiny.safetensors");
     TinyGlyph.weights().write(file);
-    ModelConfig model =
-        new ModelConfig("glyph", Optional.of(file), new Device.Cpu(), Dtype.FLOAT32, 0, 20, 32);
+    ModelConfig model = ModelConfig.glyph(Optional.of(file), new Device.Cpu(), 0, 20, 32);
 
     assertThatThrownBy(() -> GlyphPipeline.load(model))
         .isInstanceOf(EngineException.class)
@@ -93,8 +91,7 @@ class GlyphWeightsTest {
   void load_gpuThatIsNotThere_isRefused() {
     Path file = folder.resolve("tiny.safetensors");
     TinyGlyph.weights().write(file);
-    ModelConfig model =
-        new ModelConfig("glyph", Optional.of(file), new Device.Gpu(99), Dtype.FLOAT32, 0, 16, 32);
+    ModelConfig model = ModelConfig.glyph(Optional.of(file), new Device.Gpu(99), 0, 16, 32);
 
     assertThatThrownBy(() -> GlyphPipeline.load(model))
         .isInstanceOf(EngineException.class)

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.flowloop.config.Device;
 import io.flowloop.config.Dtype;
@@ -59,7 +60,7 @@ class QwenImageVaeTest {
   }
 
   private QwenImageVae load(Dtype dtype, ModelProblems problems) {
-    try (TensorScope _ = new TensorScope();
+    try (NDManager loading = device.manager().newSubManager();
         ComponentWeights weights =
             ComponentWeights.open(
                 folder, "vae", "diffusion_pytorch_model", Optional::of, problems)) {
@@ -69,7 +70,7 @@ class QwenImageVaeTest {
           device.kernels(),
           device.manager(),
           config,
-          weights.load(QwenImageVae.needed(config), device.kernels(), device.manager(), dtype));
+          weights.load(QwenImageVae.needed(config), device.kernels(), loading, dtype));
     }
   }
 

@@ -1,0 +1,226 @@
+package io.flowloop.engine.qwenimage;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.flowloop.config.Dtype;
+import io.flowloop.engine.ComponentWeights;
+import io.flowloop.engine.EngineException;
+import io.flowloop.engine.JsonSettings;
+import io.flowloop.engine.LoadedDevice;
+import io.flowloop.engine.ModelProblems;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A {@code QwenImagePipeline} as Hugging Face publishes it: a folder of settings, a tokenizer and
+ * safetensors files. All of it is checked when it is opened; tensors are read when they are asked
+ * for.
+ */
+final class QwenImageFolder implements AutoCloseable {
+
+  private static final String INDEX = "model_index.json";
+  private static final String STEM = "diffusion_pytorch_model";
+
+  private final TransformerConfig transformer;
+  private final VaeConfig vae;
+  private final TextEncoderConfig text;
+  private final SchedulerConfig scheduler;
+  private final QwenTokenizer tokenizer;
+  private final ComponentWeights transformerWeights;
+  private final ComponentWeights vaeWeights;
+  private final ComponentWeights textWeights;
+
+  private QwenImageFolder(Reading reading) {
+    this.transformer = Objects.requireNonNull(reading.transformer);
+    this.vae = Objects.requireNonNull(reading.vae);
+    this.text = Objects.requireNonNull(reading.text);
+    this.scheduler = Objects.requireNonNull(reading.scheduler);
+    this.tokenizer = Objects.requireNonNull(reading.tokenizer);
+    this.transformerWeights = reading.transformerWeights;
+    this.vaeWeights = reading.vaeWeights;
+    this.textWeights = reading.textWeights;
+  }
+
+  /**
+   * Opens a folder.
+   *
+   * @throws EngineException if it is of another model, or files or tensors are missing, damaged or
+   *     of other shapes than its settings say; names all of them
+   */
+  static QwenImageFolder open(Path folder) {
+    ModelProblems problems = new ModelProblems();
+    Reading reading = new Reading(folder, problems);
+    try {
+      problems.throwIfAny(folder);
+      return new QwenImageFolder(reading);
+    } catch (RuntimeException e) {
+      reading.close();
+      throw e;
+    }
+  }
+
+  /** What was found of a folder; a part is null only if there are problems. */
+  private static final class Reading implements AutoCloseable {
+
+    private final @Nullable TransformerConfig transformer;
+    private final @Nullable VaeConfig vae;
+    private final @Nullable TextEncoderConfig text;
+    private final @Nullable SchedulerConfig scheduler;
+    private final @Nullable QwenTokenizer tokenizer;
+    private final ComponentWeights transformerWeights;
+    private final ComponentWeights vaeWeights;
+    private final ComponentWeights textWeights;
+
+    Reading(Path folder, ModelProblems problems) {
+      JsonSettings.read(folder, INDEX, problems).ifPresent(Reading::checkIndex);
+      this.scheduler =
+          JsonSettings.read(folder, "scheduler/scheduler_config.json", problems)
+              .map(SchedulerConfig::of)
+              .orElse(null);
+      this.transformer =
+          sound(folder, "transformer/config.json", problems, TransformerConfig::of).orElse(null);
+      this.vae = sound(folder, "vae/config.json", problems, VaeConfig::of).orElse(null);
+      this.text =
+          JsonSettings.read(folder, "text_encoder/config.json", problems)
+              .flatMap(settings -> TextEncoderConfig.of(settings, problems))
+              .orElse(null);
+      this.tokenizer = QwenTokenizer.open(folder, problems).orElse(null);
+      this.transformerWeights =
+          ComponentWeights.open(folder, "transformer", STEM, Optional::of, problems);
+      this.vaeWeights = ComponentWeights.open(folder, "vae", STEM, Optional::of, problems);
+      this.textWeights =
+          ComponentWeights.open(folder, "text_encoder", "model", QwenTextEncoder::nameOf, problems);
+      checkTensors();
+      checkParts(problems);
+    }
+
+    /** Settings from which a layout follows: with a problem in them, no tensor can be checked. */
+    private static <T> Optional<T> sound(
+        Path folder, String file, ModelProblems problems, Function<JsonSettings, T> read) {
+      int before = problems.found().size();
+      return JsonSettings.read(folder, file, problems)
+          .map(read)
+          .filter(_ -> problems.found().size() == before);
+    }
+
+    private static void checkIndex(JsonSettings index) {
+      if (!index.text("_class_name", "").equals("QwenImagePipeline")) {
+        index.problem("_class_name", "QwenImagePipeline");
+      }
+    }
+
+    private void checkTensors() {
+      if (transformer != null) {
+        transformerWeights.check(QwenImageTransformer.layout(transformer));
+      }
+      if (vae != null) {
+        vaeWeights.check(QwenImageVae.layout(vae));
+      }
+      if (text != null) {
+        textWeights.check(QwenTextEncoder.layout(text));
+      }
+    }
+
+    private void checkParts(ModelProblems problems) {
+      int cell = PackedLatents.PATCH * PackedLatents.PATCH;
+      if (transformer != null && vae != null && transformer.channels() != cell * vae.zDim()) {
+        problems.add(
+            "transformer/config.json in_channels: %d (expected: %d, four cells of the VAE's z_dim)"
+                .formatted(transformer.channels(), cell * vae.zDim()));
+      }
+      if (transformer != null && text != null && transformer.textWidth() != text.width()) {
+        problems.add(
+            "transformer/config.json joint_attention_dim: %d (expected: %d, the text encoder's"
+                    .formatted(transformer.textWidth(), text.width())
+                + " hidden_size)");
+      }
+    }
+
+    @Override
+    public void close() {
+      if (tokenizer != null) {
+        tokenizer.close();
+      }
+      transformerWeights.close();
+      vaeWeights.close();
+      textWeights.close();
+    }
+  }
+
+  TransformerConfig transformer() {
+    return transformer;
+  }
+
+  VaeConfig vae() {
+    return vae;
+  }
+
+  TextEncoderConfig text() {
+    return text;
+  }
+
+  SchedulerConfig scheduler() {
+    return scheduler;
+  }
+
+  QwenTokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /** {@link ComponentWeights#fingerprint} of the transformer. */
+  long fingerprint() {
+    return transformerWeights.fingerprint();
+  }
+
+  /**
+   * The transformer's weights on a device.
+   *
+   * @param manager owns them
+   */
+  SequencedMap<String, NDArray> loadTransformer(
+      LoadedDevice device, NDManager manager, Dtype dtype) {
+    return QwenImageTransformer.weights(
+        transformer,
+        device.kernels(),
+        manager,
+        name -> transformerWeights.load(name, device.kernels(), manager, dtype));
+  }
+
+  /** The VAE on a device. */
+  QwenImageVae loadVae(LoadedDevice device, Dtype dtype) {
+    // It copies what it needs of them.
+    try (NDManager loading = device.manager().newSubManager()) {
+      List<String> needed = QwenImageVae.needed(vae);
+      return new QwenImageVae(
+          device.kernels(),
+          device.manager(),
+          vae,
+          vaeWeights.load(needed, device.kernels(), loading, dtype));
+    }
+  }
+
+  /**
+   * The text encoder's weights on a device.
+   *
+   * @param manager owns them
+   */
+  SequencedMap<String, NDArray> loadTextEncoder(
+      LoadedDevice device, NDManager manager, Dtype dtype) {
+    return textWeights.load(
+        QwenTextEncoder.layout(text).keySet(), device.kernels(), manager, dtype);
+  }
+
+  /** Unmaps the files; what was loaded stays. */
+  @Override
+  public void close() {
+    tokenizer.close();
+    transformerWeights.close();
+    vaeWeights.close();
+    textWeights.close();
+  }
+}

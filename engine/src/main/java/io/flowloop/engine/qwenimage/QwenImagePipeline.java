@@ -1,0 +1,344 @@
+package io.flowloop.engine.qwenimage;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.flowloop.config.Dtype;
+import io.flowloop.config.ModelConfig;
+import io.flowloop.engine.EngineException;
+import io.flowloop.engine.Kernels;
+import io.flowloop.engine.LoadedDevice;
+import io.flowloop.engine.Mmdit;
+import io.flowloop.engine.Pipeline;
+import io.flowloop.engine.PromptEmbedding;
+import io.flowloop.engine.RgbImage;
+import io.flowloop.engine.TensorScope;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+
+/** Qwen-Image, loaded from a folder as Hugging Face publishes it. */
+public final class QwenImagePipeline implements Pipeline {
+
+  /** What diffusers leads away from if nothing is said. */
+  private static final String NEGATIVE = " ";
+
+  /** Tokens of a prompt of usual length. */
+  private static final int TEXT = 64;
+
+  private final LoadedDevice device;
+  private final QwenImageFolder folder;
+  private final ModelConfig model;
+  private final int rows;
+  private final int columns;
+  private final Mmdit transformer;
+  private final Resident<LoadedText> text;
+  private final Resident<QwenImageVae> vae;
+  private final PromptCache prompts;
+
+  /** The text encoder with the owner of its weights. */
+  private record LoadedText(QwenTextEncoder encoder, NDManager weights) implements AutoCloseable {
+
+    @Override
+    public void close() {
+      weights.close();
+    }
+  }
+
+  private QwenImagePipeline(LoadedDevice device, QwenImageFolder folder, ModelConfig model) {
+    this.device = device;
+    this.folder = folder;
+    this.model = model;
+    int token = folder.vae().scaleFactor() * PackedLatents.PATCH;
+    requireMultiple(model, token);
+    this.rows = model.imageHeight() / token;
+    this.columns = model.imageWidth() / token;
+    this.transformer =
+        QwenImageTransformer.create(
+            device.kernels(),
+            device.manager(),
+            folder.transformer(),
+            folder.loadTransformer(device, device.manager(), model.dtype()),
+            rows,
+            columns);
+    this.text = new Resident<>(this::loadText, !model.offload());
+    this.vae = new Resident<>(this::loadVae, !model.offload());
+    this.prompts = new PromptCache(model.promptCache().bytes());
+  }
+
+  private static void requireMultiple(ModelConfig model, int token) {
+    if (model.imageHeight() < token
+        || model.imageWidth() < token
+        || model.imageHeight() % token != 0
+        || model.imageWidth() % token != 0) {
+      throw new EngineException(
+          "image: %d×%d pixels (expected: model.imageHeight and model.imageWidth multiples of %d, a"
+                  .formatted(model.imageHeight(), model.imageWidth(), token)
+              + " token's side)");
+    }
+  }
+
+  /**
+   * Loads the model that a configuration describes.
+   *
+   * @throws EngineException if the folder is of another model or damaged (names all that is wrong
+   *     with it), the device is missing or the image does not fit the model
+   */
+  public static QwenImagePipeline load(ModelConfig model) {
+    QwenImageFolder folder = QwenImageFolder.open(path(model));
+    try {
+      LoadedDevice device = LoadedDevice.openFor(model.dtype(), model.device(), model.threads());
+      try {
+        return new QwenImagePipeline(device, folder, model);
+      } catch (RuntimeException e) {
+        device.close();
+        throw e;
+      }
+    } catch (RuntimeException e) {
+      folder.close();
+      throw e;
+    }
+  }
+
+  private static Path path(ModelConfig model) {
+    return model
+        .path()
+        .orElseThrow(
+            () ->
+                new EngineException("model.path: not set (expected: the folder of a Qwen-Image)"));
+  }
+
+  /**
+   * All that tells the model of a folder from others, without reading all of it; see {@link
+   * io.flowloop.engine.ComponentWeights#fingerprint}.
+   *
+   * @throws EngineException if something is wrong with the folder; names all of it
+   */
+  public static long fingerprint(ModelConfig model) {
+    try (QwenImageFolder folder = QwenImageFolder.open(path(model))) {
+      return folder.fingerprint();
+    }
+  }
+
+  private LoadedText loadText() {
+    NDManager owner = device.manager().newSubManager();
+    try {
+      return new LoadedText(
+          new QwenTextEncoder(
+              kernels(),
+              manager(),
+              folder.text(),
+              folder.loadTextEncoder(device, owner, model.dtype())),
+          owner);
+    } catch (RuntimeException e) {
+      owner.close();
+      throw e;
+    }
+  }
+
+  private QwenImageVae loadVae() {
+    return folder.loadVae(device, model.dtype());
+  }
+
+  @Override
+  public TextEncoder textEncoder() {
+    return new TextEncoder() {
+      @Override
+      public Encoded encode(String prompt) {
+        PromptEmbedding embedding = prompts.get(prompt, QwenImagePipeline.this::embed);
+        NDArray tokens =
+            manager()
+                .create(embedding.values(), new Shape(1, embedding.tokens(), embedding.width()));
+        return new Encoded(tokens, embedding);
+      }
+
+      @Override
+      public String negativePrompt() {
+        return model.negativePrompt().orElse(NEGATIVE);
+      }
+    };
+  }
+
+  private PromptEmbedding embed(String prompt) {
+    long[] ids = folder.tokenizer().ids(prompt);
+    try (TensorScope _ = new TensorScope()) {
+      NDArray tokens = text.get().encoder().encode(ids);
+      boolean[] mask = new boolean[ids.length - QwenTokenizer.TEMPLATE_TOKENS];
+      Arrays.fill(mask, true);
+      return new PromptEmbedding(tokens.toFloatArray(), mask, folder.text().width());
+    }
+  }
+
+  /** {@link QwenTokenizer#ids}. */
+  long[] ids(String prompt) {
+    return folder.tokenizer().ids(prompt);
+  }
+
+  QwenImageVae vae() {
+    return vae.get();
+  }
+
+  /** A weight of the transformer on the device. */
+  NDArray weight(String name) {
+    NDArray weight = transformer.parameters().get(name);
+    if (weight == null) {
+      throw new EngineException(
+          "weight: %s (expected: one of the transformer's %d)"
+              .formatted(name, transformer.parameters().size()));
+    }
+    return weight;
+  }
+
+  /**
+   * The pictures of final latents.
+   *
+   * @param latents (k, S, C)
+   * @return (k, 3, H, W) in [0, 1]
+   */
+  NDArray pixels(NDArray latents) {
+    return vae.get().images(latents, PackedLatents.PATCH * rows, PackedLatents.PATCH * columns);
+  }
+
+  @Override
+  public Denoiser denoiser() {
+    return denoising(transformer);
+  }
+
+  @Override
+  public Denoiser denoiser(Map<String, NDArray> weights) {
+    return denoising(transformer.with(weights));
+  }
+
+  private Denoiser denoising(Mmdit network) {
+    return model.offload() ? new Alone(network) : network;
+  }
+
+  /** A network that has the device to itself: other parts of the model leave it before a walk. */
+  private final class Alone implements Denoiser {
+
+    private final Mmdit network;
+
+    Alone(Mmdit network) {
+      this.network = network;
+    }
+
+    @Override
+    public List<NDArray> conditioning(NDArray sigmas) {
+      text.release();
+      vae.release();
+      return network.conditioning(sigmas);
+    }
+
+    @Override
+    public NDArray velocity(NDArray latents, NDArray conditioning, Text prompt) {
+      return network.velocity(latents, conditioning, prompt);
+    }
+
+    @Override
+    public Recording checkpointed(NDArray latents, NDArray sigmas, int step, Text prompt) {
+      text.release();
+      vae.release();
+      return network.checkpointed(latents, sigmas, step, prompt);
+    }
+  }
+
+  @Override
+  public ImageDecoder imageDecoder() {
+    return latents -> {
+      try (TensorScope _ = new TensorScope()) {
+        NDArray packed =
+            manager()
+                .create(latents, new Shape(1, latentShape().tokens(), latentShape().channels()));
+        return image(pixels(packed).toFloatArray(), model.imageHeight(), model.imageWidth());
+      }
+    };
+  }
+
+  /** From three planes of [0, 1] to 8 bits a channel. */
+  private static RgbImage image(float[] planes, int height, int width) {
+    int pixels = height * width;
+    byte[] rgb = new byte[3 * pixels];
+    for (int pixel = 0; pixel < pixels; pixel++) {
+      for (int channel = 0; channel < 3; channel++) {
+        rgb[3 * pixel + channel] = (byte) Math.round(255 * planes[channel * pixels + pixel]);
+      }
+    }
+    return new RgbImage(width, height, rgb);
+  }
+
+  /** The transformer's, by the file's names but for those of layers that are joined here. */
+  @Override
+  public SequencedMap<String, NDArray> weights() {
+    return transformer.parameters();
+  }
+
+  @Override
+  public SequencedMap<String, Layer> layers() {
+    return QwenImageTransformer.layers(folder.transformer());
+  }
+
+  @Override
+  public Dtype dtype() {
+    return model.dtype();
+  }
+
+  @Override
+  public long checksum() {
+    return folder.fingerprint();
+  }
+
+  /** The length of a token without guidance is kept. */
+  @Override
+  public String guidance() {
+    return "guide_rescaled";
+  }
+
+  @Override
+  public LatentShape latentShape() {
+    return new LatentShape(rows * columns, folder.transformer().channels());
+  }
+
+  @Override
+  public float[] sigmas(int numInferenceSteps) {
+    return sigmas(numInferenceSteps, rows * columns);
+  }
+
+  /** The noise levels of a walk of latents of any length. */
+  float[] sigmas(int numInferenceSteps, int imageTokens) {
+    return folder.scheduler().sigmas(numInferenceSteps, imageTokens);
+  }
+
+  @Override
+  public Kernels kernels() {
+    return device.kernels();
+  }
+
+  @Override
+  public NDManager manager() {
+    return device.manager();
+  }
+
+  @Override
+  public String attentionKernel(int forwardRows) {
+    TransformerConfig config = folder.transformer();
+    return kernels()
+        .attention(
+            new Shape(
+                forwardRows, config.heads(), latentShape().tokens() + TEXT, config.headWidth()));
+  }
+
+  @Override
+  public String device() {
+    return device.name();
+  }
+
+  @Override
+  public void close() {
+    text.close();
+    vae.close();
+    device.close();
+    folder.close();
+  }
+}

@@ -7,15 +7,12 @@ import io.flowloop.config.ModelConfig;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.FullPolicy;
 import io.flowloop.engine.LoraPolicy;
+import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.PipelineEngine;
 import io.flowloop.engine.Policy;
 import io.flowloop.engine.PolicyLearner;
 import io.flowloop.engine.RolloutRequest;
-import io.flowloop.engine.Sampling;
 import io.flowloop.engine.TorchRuntime;
-import io.flowloop.engine.glyph.GlyphPipeline;
-import io.flowloop.engine.glyph.GlyphTokenizer;
-import io.flowloop.engine.glyph.GlyphWeights;
 import io.flowloop.rollout.EngineFactory;
 import io.flowloop.rollout.LearnerFactory;
 import java.util.List;
@@ -27,8 +24,6 @@ import java.util.stream.IntStream;
 /** From the model that a configuration names to engines that draw with it. */
 public final class Engines {
 
-  private static final String GLYPH = "glyph";
-
   private Engines() {}
 
   /**
@@ -39,9 +34,9 @@ public final class Engines {
    * @throws EngineException if there is no such model
    */
   public static EngineFactory of(ModelConfig model, int maxRowsPerForward) {
-    requireGlyph(model);
+    Model kind = Model.of(model);
     return index ->
-        new PipelineEngine(GlyphPipeline.load(on(device(model, index), model)), maxRowsPerForward);
+        new PipelineEngine(kind.load(model.on(device(model, index))), maxRowsPerForward);
   }
 
   /**
@@ -50,9 +45,10 @@ public final class Engines {
    */
   public static LearnerFactory learner(FlowLoopConfig config, Optional<Policy.Factory> policy) {
     return () -> {
-      requireGlyph(config.model());
+      ModelConfig model = config.model();
+      // It encodes nothing but the negative prompt, and draws nothing.
       return new PolicyLearner(
-          GlyphPipeline.load(on(device(config.model(), 0), config.model())),
+          Model.of(model).load(model.on(device(model, 0)).offloaded()),
           policy.orElseGet(() -> policy(config)),
           config.sampler(),
           config.update(),
@@ -76,7 +72,7 @@ public final class Engines {
    * @throws EngineException if the weights cannot be read
    */
   public static String identity(ModelConfig model, int maxRowsPerForward) {
-    if (!model.name().equals(GLYPH)) {
+    if (!Model.exists(model.name())) {
       return model.name();
     }
     return "%s %d x %d, %s, weights %08x, up to %d rows a forward"
@@ -85,14 +81,13 @@ public final class Engines {
             model.imageHeight(),
             model.imageWidth(),
             model.dtype().toString().toLowerCase(Locale.ROOT),
-            GlyphWeights.of(model).checksum(),
+            Model.of(model).checksum(model),
             maxRowsPerForward);
   }
 
   /** A small request that an engine of the model must be able to draw. */
   public static RolloutRequest canary(ModelConfig model) {
-    requireGlyph(model);
-    return RolloutRequest.of("\"0\"", Sampling.ode(1), 0);
+    return Model.of(model).canary();
   }
 
   /**
@@ -102,8 +97,7 @@ public final class Engines {
    * @throws EngineException if there is no such model
    */
   public static void checkPrompt(ModelConfig model, String prompt) {
-    requireGlyph(model);
-    GlyphTokenizer.digits(prompt);
+    Model.of(model).checkPrompt(model, prompt);
   }
 
   /**
@@ -129,17 +123,6 @@ public final class Engines {
         .toList();
   }
 
-  private static ModelConfig on(Device device, ModelConfig model) {
-    return new ModelConfig(
-        model.name(),
-        model.weights(),
-        device,
-        model.dtype(),
-        model.threads(),
-        model.imageHeight(),
-        model.imageWidth());
-  }
-
   /**
    * What computes dense layers ({@code linear}) and attention ({@code attention}) of a model, for
    * reports. Loads the model on this thread and closes it again.
@@ -147,16 +130,14 @@ public final class Engines {
    * @throws EngineException if it cannot be loaded
    */
   public static Map<String, String> kernels(ModelConfig model) {
-    requireGlyph(model);
-    try (GlyphPipeline pipeline = GlyphPipeline.load(on(device(model, 0), model))) {
+    try (Pipeline pipeline = Model.of(model).load(model.on(device(model, 0)))) {
       return Map.of(
           "linear", pipeline.kernels().linear(), "attention", pipeline.attentionKernel(1));
     }
   }
 
-  private static void requireGlyph(ModelConfig model) {
-    if (!model.name().equals(GLYPH)) {
-      throw new EngineException("model.name: " + model.name() + " (expected: " + GLYPH + ")");
-    }
+  /** C·h·w, numbers of an image's latents. */
+  public static long latentNumbers(ModelConfig model) {
+    return Model.of(model).latentNumbers(model);
   }
 }

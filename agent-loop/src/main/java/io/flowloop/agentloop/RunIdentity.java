@@ -20,6 +20,10 @@ final class RunIdentity {
       Set.of(
           "data.validationPrompts",
           "model.weights", // the checksum of the weights tells
+          "model.path", // likewise
+          "model.adapter", // a checkpoint has what became of it
+          "model.offload",
+          "model.promptCache",
           "model.device",
           "model.threads",
           "rollout.engines",

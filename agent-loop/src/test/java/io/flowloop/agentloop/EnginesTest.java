@@ -32,7 +32,7 @@ class EnginesTest {
   void of_unknownModel_isRefusedAtOnce() {
     assertThatThrownBy(() -> Engines.of(model("glif", new Device.Cpu()), 4))
         .isInstanceOf(EngineException.class)
-        .hasMessage("model.name: glif (expected: glyph)");
+        .hasMessage("model.name: glif (expected: glyph or qwen-image)");
   }
 
   @Test

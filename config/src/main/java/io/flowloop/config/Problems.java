@@ -8,7 +8,7 @@ import java.util.stream.Stream;
 final class Problems {
 
   /** After so many nothing more is looked for. */
-  static final int MOST = 100;
+  static final int MOST = 200;
 
   private final List<Problem> found = new ArrayList<>();
 

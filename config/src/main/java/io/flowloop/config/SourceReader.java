@@ -28,7 +28,12 @@ final class SourceReader {
   private static final String PRESET = "preset ";
   private static final String PRESET_FOLDER = "presets/";
   private static final Set<String> PRESETS =
-      Set.of(ConfigSources.DEFAULT_PRESET, "glyph-lora", "glyph-smoke");
+      Set.of(
+          ConfigSources.DEFAULT_PRESET,
+          "glyph-lora",
+          "glyph-smoke",
+          "qwen-image-ocr",
+          "qwen-image-ocr-cluster");
 
   /** What is said of a source that the stack is too small for. */
   static final String TOO_DEEP = "too many braces, brackets or dots within each other";

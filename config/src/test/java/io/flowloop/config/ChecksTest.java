@@ -97,7 +97,18 @@ class ChecksTest {
   void unknownModel_suggestsTheNearestAndLeavesItsSizeAlone() {
     assertThat(Configs.failure("model.name=glyf", "model.imageWidth=97").problems())
         .extracting(Problem::subject, Problem::message)
-        .containsExactly(tuple("model.name: glyf", "expected: one of glyph; did you mean glyph?"));
+        .containsExactly(
+            tuple("model.name: glyf", "expected: one of glyph, qwen-image; did you mean glyph?"));
+  }
+
+  @Test
+  void qwenImage_withoutItsFolder_isAProblem() {
+    assertThat(Configs.failure("model.name=qwen-image").problems())
+        .extracting(Problem::subject, Problem::message)
+        .containsExactly(
+            tuple(
+                "model.path: null",
+                "expected: the folder of a Qwen-Image model, with model_index.json"));
   }
 
   @Test

@@ -77,7 +77,9 @@ class PresetsTest {
                 "preset",
                 Optional.of(written),
                 "command line",
-                "expected: one of glyph, glyph-lora, glyph-smoke" + hint));
+                "expected: one of glyph, glyph-lora, glyph-smoke, qwen-image-ocr,"
+                    + " qwen-image-ocr-cluster"
+                    + hint));
   }
 
   @Test

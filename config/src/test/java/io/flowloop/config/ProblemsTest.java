@@ -19,7 +19,7 @@ class ProblemsTest {
     assertThatThrownBy(() -> problems.add(PROBLEM))
         .isInstanceOfSatisfying(
             ConfigException.class, e -> assertThat(e.problems()).hasSize(Problems.MOST))
-        .hasMessageStartingWith("100 or more problems in my.conf\n");
+        .hasMessageStartingWith("200 or more problems in my.conf\n");
   }
 
   @Test

@@ -24,8 +24,8 @@ public final class PipelineEngine implements DiffusionEngine {
 
   private static final String MORE_MEMORY =
       "draw smaller images (model.imageHeight, model.imageWidth), compute in bfloat16 (model.dtype),"
-          + " do without guidance (sampler.guidanceScale=1) or run fewer engines on the device"
-          + " (rollout.engines)";
+          + " do without guidance (sampler.guidanceScale=1), have other parts of the model leave the"
+          + " device (model.offload) or run fewer engines on it (rollout.engines)";
 
   /**
    * A request whose prompt has been encoded.

@@ -63,6 +63,7 @@ public final class Main implements Callable<Integer> {
         .addSubcommand("node", new NodeCommand(terminal, stop))
         .addSubcommand("bench", new BenchCommand(terminal, stop))
         .addSubcommand("pretrain", new PretrainCommand(terminal, stop))
+        .addSubcommand("verify", new VerifyCommand(terminal))
         .addSubcommand("certs", new CertsCommand(terminal))
         .addSubcommand("doctor", new DoctorCommand(terminal))
         .addSubcommand("help", new HelpCommand())

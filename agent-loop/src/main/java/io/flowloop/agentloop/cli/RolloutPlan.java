@@ -1,5 +1,6 @@
 package io.flowloop.agentloop.cli;
 
+import io.flowloop.agentloop.Engines;
 import io.flowloop.agentloop.SdeWindows;
 import io.flowloop.config.FlowLoopConfig;
 import io.flowloop.config.ModelConfig;
@@ -62,13 +63,18 @@ record RolloutPlan(FlowLoopConfig config, RequestPlan requests) {
             Units.bytes(trajectoryBytes()),
             Units.bytes(rows * sampleBytes()),
             config.model().name(),
-            config.model().weights().map(Object::toString).orElse("embedded"),
+            weights(),
             config.model().device(),
             config.rollout().engines(),
             config.rollout().engines() == 1 ? "engine" : "engines",
             String.join(", ", config.reward().functions().keySet()),
             config.reward().concurrency(),
             config.output().dir());
+  }
+
+  private String weights() {
+    ModelConfig model = config.model();
+    return model.path().or(model::weights).map(Object::toString).orElse("embedded");
   }
 
   /** Denoising forwards by the number of samples in each. */
@@ -106,10 +112,8 @@ record RolloutPlan(FlowLoopConfig config, RequestPlan requests) {
     return requests.requests().getFirst().sampling();
   }
 
-  /** C·h·w of the glyph model: its latents are grey pixels. */
   private long latentNumbers() {
-    ModelConfig model = config.model();
-    return (long) model.imageHeight() * model.imageWidth();
+    return Engines.latentNumbers(config.model());
   }
 
   private long latentBytes() {
@@ -125,6 +129,7 @@ record RolloutPlan(FlowLoopConfig config, RequestPlan requests) {
   }
 
   private long sampleBytes() {
-    return trajectoryBytes() + 3 * latentNumbers(); // and red, green and blue
+    // And red, green and blue.
+    return trajectoryBytes() + 3L * config.model().imageHeight() * config.model().imageWidth();
   }
 }

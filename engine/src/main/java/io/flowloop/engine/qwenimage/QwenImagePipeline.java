@@ -9,6 +9,7 @@ import io.flowloop.engine.EngineException;
 import io.flowloop.engine.Kernels;
 import io.flowloop.engine.LoadedDevice;
 import io.flowloop.engine.Mmdit;
+import io.flowloop.engine.ModelProblems;
 import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.PromptEmbedding;
 import io.flowloop.engine.RgbImage;
@@ -17,7 +18,9 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** Qwen-Image, loaded from a folder as Hugging Face publishes it. */
 public final class QwenImagePipeline implements Pipeline {
@@ -27,6 +30,9 @@ public final class QwenImagePipeline implements Pipeline {
 
   /** Tokens of a prompt of usual length. */
   private static final int TEXT = 64;
+
+  /** Those that prompts were checked with, before any model was loaded. */
+  private static final Map<Path, QwenTokenizer> TOKENIZERS = new ConcurrentHashMap<>();
 
   private final LoadedDevice device;
   private final QwenImageFolder folder;
@@ -120,6 +126,24 @@ public final class QwenImagePipeline implements Pipeline {
     try (QwenImageFolder folder = QwenImageFolder.open(path(model))) {
       return folder.fingerprint();
     }
+  }
+
+  /**
+   * Checks that the model of a folder takes a prompt. The first call for a folder reads its
+   * tokenizer, which the process then keeps.
+   *
+   * @throws IllegalArgumentException if not; says why
+   * @throws EngineException if the tokenizer cannot be read
+   */
+  public static void checkPrompt(ModelConfig model, String prompt) {
+    var _ = TOKENIZERS.computeIfAbsent(path(model), QwenImagePipeline::tokenizer).ids(prompt);
+  }
+
+  private static QwenTokenizer tokenizer(Path folder) {
+    ModelProblems problems = new ModelProblems();
+    Optional<QwenTokenizer> tokenizer = QwenTokenizer.open(folder, problems);
+    problems.throwIfAny(folder);
+    return tokenizer.orElseThrow();
   }
 
   private LoadedText loadText() {

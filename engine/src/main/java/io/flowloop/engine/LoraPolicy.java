@@ -4,9 +4,15 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.flowloop.config.LoraConfig;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SequencedMap;
+import java.util.SortedMap;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * Low-rank adapters on some layers: what a layer answers to x gets (alpha / rank)·(x·Aᵀ)·Bᵀ added,
@@ -41,18 +47,79 @@ public final class LoraPolicy implements Policy {
    * @throws EngineException if a target names no layer of the model
    */
   public LoraPolicy(Pipeline pipeline, LoraConfig lora, long seed) {
+    this(pipeline, lora, seed, Collections.emptySortedMap());
+  }
+
+  /**
+   * Adapters to go on from.
+   *
+   * @param seed of A where nothing is given
+   * @param given the weights of a policy as engines get them, of the very layers that are adapted;
+   *     none for adapters that change nothing yet
+   * @throws EngineException if a target names no layer of the model, or what is given has other
+   *     layers or another rank
+   */
+  public LoraPolicy(
+      Pipeline pipeline, LoraConfig lora, long seed, SortedMap<String, HostTensor> given) {
     this.pipeline = pipeline;
     this.scale = lora.alpha() / lora.rank();
     requireTargets(lora.targets());
-    pipeline
-        .layers()
-        .forEach(
-            (name, layer) -> {
-              if (lora.targets().stream().anyMatch(target -> endsWith(name, target))) {
-                adapt(name, layer, lora.rank(), seed);
-              }
-            });
+    SequencedMap<String, Pipeline.Layer> adapted = new LinkedHashMap<>(pipeline.layers());
+    adapted
+        .keySet()
+        .removeIf(name -> lora.targets().stream().noneMatch(target -> endsWith(name, target)));
+    if (!given.isEmpty()) {
+      requireSame(adapted, lora.rank(), given);
+    }
+    adapted.forEach((name, layer) -> adapt(name, layer, lora.rank(), seed));
+    if (!given.isEmpty()) {
+      DeviceWeights.load(pipeline.kernels(), weights, given);
+      takeParameters();
+    }
     this.denoiser = pipeline.denoiser(weights);
+  }
+
+  private static void requireSame(
+      Map<String, Pipeline.Layer> adapted, int rank, SortedMap<String, HostTensor> given) {
+    Map<String, List<Long>> expected = new TreeMap<>();
+    adapted.forEach(
+        (name, layer) -> {
+          expected.put(LowRank.a(name), List.of((long) rank, layer.in()));
+          expected.put(LowRank.b(name), List.of(layer.out(), (long) rank));
+        });
+    SortedSet<String> names = new TreeSet<>(expected.keySet());
+    names.addAll(given.keySet());
+    List<String> problems = new ArrayList<>();
+    for (String name : names) {
+      HostTensor tensor = given.get(name);
+      List<Long> shape = expected.get(name);
+      if (tensor == null || shape == null || !tensor.shape().equals(shape)) {
+        problems.add(
+            "%s of shape %s (expected: %s)"
+                .formatted(
+                    name,
+                    tensor == null ? "none" : tensor.shape(),
+                    shape == null ? "none" : shape));
+      }
+    }
+    if (!problems.isEmpty()) {
+      throw new EngineException(
+          "the adapter to go on from is of other layers than update.lora: %d tensors differ, %s%s"
+                  .formatted(
+                      problems.size(),
+                      String.join("; ", problems.subList(0, Math.min(3, problems.size()))),
+                      problems.size() > 3 ? " …" : "")
+              + "; set update.lora.rank and update.lora.targets to those of model.adapter");
+    }
+  }
+
+  /** Makes the parameters those of the weights. */
+  private void takeParameters() {
+    try (TensorScope _ = new TensorScope()) {
+      for (Adapter adapter : adapters) {
+        pipeline.kernels().run("assign", adapter.b(), adapter.scaled().div(scale));
+      }
+    }
   }
 
   private void requireTargets(List<String> targets) {

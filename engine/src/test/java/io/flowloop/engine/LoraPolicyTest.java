@@ -101,6 +101,37 @@ class LoraPolicyTest {
   }
 
   @Test
+  void create_weightsOfAnother_goesOnFromThem() {
+    SortedMap<String, HostTensor> given =
+        DeviceWeights.read(policy.weights(), policy.weights().keySet());
+
+    try (LoraPolicy resumed = new LoraPolicy(pipeline, LORA, 8, given)) {
+      assertThat(velocity(resumed.denoiser())).isEqualTo(velocity(policy.denoiser()));
+      policy
+          .parameters()
+          .forEach(
+              (name, parameter) ->
+                  assertThat(Objects.requireNonNull(resumed.parameters().get(name)).toFloatArray())
+                      .as(name)
+                      .containsExactly(parameter.toFloatArray(), within(1e-6f)));
+    }
+  }
+
+  @Test
+  void create_weightsOfOtherLayers_isRefused() {
+    SortedMap<String, HostTensor> given =
+        DeviceWeights.read(policy.weights(), policy.weights().keySet());
+
+    assertThatThrownBy(
+            () -> new LoraPolicy(pipeline, new LoraConfig(RANK, 4, List.of("to_out")), 8, given))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("blocks.0.image.mlp.0.lora_A.weight of shape [%d, 16]", RANK)
+        .hasMessageContaining("(expected: none)")
+        .hasMessageEndingWith(
+            "set update.lora.rank and update.lora.targets to those of model.adapter");
+  }
+
+  @Test
   void load_adaptersOfAnotherModel_namesThemAndChangesNothing() {
     DrawnPolicy drawn = new DrawnPolicy(pipeline);
     SortedMap<String, HostTensor> foreign =

@@ -1,0 +1,57 @@
+package io.flowloop.engine;
+
+import ai.djl.ndarray.NDArray;
+import java.util.List;
+
+/**
+ * What stands between the matrix products of a dual-stream transformer block, cut so that each step
+ * can read and write its tensors once. All of them are contiguous, of one dtype, and already there:
+ * results go into tensors of the caller's.
+ */
+sealed interface Fusions permits CudaKernels, OperatorFusions {
+
+  /**
+   * Shift, factor and gate of a layer.
+   *
+   * @param table modulation of all layers: (k, M), or (1, M) for all rows
+   * @param part which D-wide part of the table is the shift; factor and gate are the next two
+   */
+  record Modulation(NDArray table, int part) {}
+
+  /**
+   * {@code out} = layerNorm(x)·factor + shift; its gate is not looked at.
+   *
+   * @param x (k, tokens, D)
+   * @param out (k, tokens, D)
+   */
+  void normalize(NDArray x, Modulation modulation, NDArray out);
+
+  /**
+   * {@code x} += gate·(y + bias) in place, and then as {@link #normalize} with another layer's
+   * modulation.
+   *
+   * @param y (k, tokens, D)
+   * @param bias (D)
+   * @param gate of the same table as {@code next}
+   */
+  void addAndNormalize(
+      NDArray x, NDArray y, NDArray bias, Modulation gate, Modulation next, NDArray out);
+
+  /**
+   * The heads that attend to one another, of both streams: queries and keys after their norms and
+   * turned by rotary embeddings, and values.
+   *
+   * @param image queries, keys and values: (k, S, 3·D)
+   * @param text likewise: (k, L, 3·D)
+   * @param norms of the image's queries and keys and of the text's: (width of a head) each
+   * @param rotations cosine and sine for each pair of neighbours: (S + L, width of a head / 2, 2),
+   *     float32
+   * @param joint where queries, keys and values go: (k, S + L, heads, width of a head) each, the
+   *     image's tokens first
+   */
+  void heads(
+      NDArray image, NDArray text, List<NDArray> norms, NDArray rotations, List<NDArray> joint);
+
+  /** Whether cuDNN has the fastest attention for such heads on this device. */
+  boolean prefersCudnn();
+}

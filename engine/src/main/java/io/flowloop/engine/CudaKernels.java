@@ -8,6 +8,7 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
+import io.flowloop.config.Dtype;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -16,8 +17,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.LongStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -52,6 +55,9 @@ final class CudaKernels implements Fusions, AutoCloseable {
 
   private static final int BFLOAT16 = 15;
   private static final int BYTES = 2;
+
+  /** The place of y in a {@code Stream} of the source; its bias and gate follow. */
+  private static final int Y = 1;
 
   private final int gpu;
   private final int width;
@@ -89,10 +95,12 @@ final class CudaKernels implements Fusions, AutoCloseable {
   /**
    * The kernels for tokens and heads of these widths; empty, with a line in the log, where they
    * cannot be.
+   *
+   * @param dtype of weights and tokens
    */
-  static Optional<CudaKernels> load(Device device, int width, int headWidth) {
+  static Optional<CudaKernels> load(Device device, Dtype dtype, int width, int headWidth) {
     try {
-      requireFit(device, width, headWidth);
+      requireFit(device, dtype, width, headWidth);
       return Optional.of(new CudaKernels(device.getDeviceId(), width, headWidth));
     } catch (EngineException e) {
       LOG.info("no fused kernels, operators serve: {}", e.getMessage());
@@ -100,9 +108,12 @@ final class CudaKernels implements Fusions, AutoCloseable {
     }
   }
 
-  private static void requireFit(Device device, int width, int headWidth) {
+  private static void requireFit(Device device, Dtype dtype, int width, int headWidth) {
     if (!device.isGpu()) {
       throw new EngineException("device: %s (expected: a GPU)".formatted(device));
+    }
+    if (dtype != Dtype.BFLOAT16) {
+      throw new EngineException("dtype: %s (expected: bfloat16)".formatted(dtype));
     }
     if (headWidth < EIGHT
         || headWidth > MAX_HEAD_WIDTH
@@ -132,35 +143,48 @@ final class CudaKernels implements Fusions, AutoCloseable {
   }
 
   @Override
-  public void normalize(NDArray x, Modulation modulation, NDArray out) {
-    Shape shape = x.getShape();
-    launch(
-        normalize,
-        tokens(shape),
-        bfloat16(x),
-        part(modulation, 0),
-        part(modulation, 1),
-        bfloat16(out),
-        shape.get(1),
-        stride(modulation));
+  public void normalize(List<Norm> streams) {
+    launch(normalize, streams, streams.stream().map(this::stream).toList());
   }
 
   @Override
-  public void addAndNormalize(
-      NDArray x, NDArray y, NDArray bias, Modulation gate, Modulation next, NDArray out) {
-    Shape shape = x.getShape();
+  public void addAndNormalize(List<Residual> residuals, List<Norm> streams) {
+    List<long[]> numbers = streams.stream().map(this::stream).toList();
+    for (int i = 0; i < numbers.size(); i++) {
+      Residual residual = residuals.get(i);
+      numbers.get(i)[Y] = bfloat16(residual.y());
+      numbers.get(i)[Y + 1] = bfloat16(residual.bias());
+      numbers.get(i)[Y + 2] = part(residual.modulation(), 2);
+    }
+    launch(addAndNormalize, streams, numbers);
+  }
+
+  /** A {@code Stream} of the source, without what is added to it. */
+  private long[] stream(Norm norm) {
+    return new long[] {
+      bfloat16(norm.x()),
+      0,
+      0,
+      0,
+      part(norm.modulation(), 0),
+      part(norm.modulation(), 1),
+      bfloat16(norm.out()),
+      norm.x().getShape().get(1),
+      norm.out().getShape().get(2)
+    };
+  }
+
+  private void launch(MemorySegment kernel, List<Norm> streams, List<long[]> numbers) {
+    long[] none = new long[numbers.getFirst().length];
+    long[] second = numbers.size() > 1 ? numbers.get(1) : none;
+    Modulation modulation = streams.getFirst().modulation();
     launch(
-        addAndNormalize,
-        tokens(shape),
-        bfloat16(x),
-        bfloat16(y),
-        bfloat16(bias),
-        part(gate, 2),
-        part(next, 0),
-        part(next, 1),
-        bfloat16(out),
-        shape.get(1),
-        stride(next));
+        kernel,
+        streams.stream().mapToInt(norm -> tokens(norm.x().getShape())).sum(),
+        LongStream.concat(
+                LongStream.concat(Arrays.stream(numbers.getFirst()), Arrays.stream(second)),
+                LongStream.of(stride(modulation)))
+            .toArray());
   }
 
   @Override

@@ -31,7 +31,12 @@ final class CudaModule implements AutoCloseable {
   private static final int MAJOR = 75;
 
   private static final int MINOR = 76;
-  private static final int MAX_ARGUMENTS = 16;
+
+  /** CUDA's words around a buffer of arguments: its address, its size, and the end. */
+  private static final long BUFFER_POINTER = 1;
+
+  private static final long BUFFER_SIZE = 2;
+  private static final int MAX_ARGUMENTS = 32;
 
   private final Arena arena = Arena.ofConfined();
   private final NativeLibrary driver;
@@ -44,7 +49,8 @@ final class CudaModule implements AutoCloseable {
   private final MemorySegment result = arena.allocate(JAVA_LONG);
 
   private final MemorySegment arguments = arena.allocate(JAVA_LONG, MAX_ARGUMENTS);
-  private final MemorySegment addresses = arena.allocate(ADDRESS, MAX_ARGUMENTS);
+  private final MemorySegment argumentsSize = arena.allocate(JAVA_LONG);
+  private final MemorySegment passing;
 
   /**
    * Compiles and loads.
@@ -78,9 +84,14 @@ final class CudaModule implements AutoCloseable {
       arena.close();
       throw e;
     }
-    for (int i = 0; i < MAX_ARGUMENTS; i++) {
-      addresses.setAtIndex(ADDRESS, i, arguments.asSlice(i * JAVA_LONG.byteSize()));
-    }
+    this.passing =
+        arena.allocateFrom(
+            JAVA_LONG,
+            BUFFER_POINTER,
+            arguments.address(),
+            BUFFER_SIZE,
+            argumentsSize.address(),
+            0);
   }
 
   /** Libtorch's context of a GPU becomes that of this thread. */
@@ -197,18 +208,20 @@ final class CudaModule implements AutoCloseable {
   /**
    * Puts a kernel on a stream.
    *
-   * @param values of its parameters, each of which takes eight bytes: addresses and longs
+   * @param values of its parameters one behind the other, addresses and longs, also those within
+   *     structures
    * @throws EngineException if it cannot start
    */
   void launch(MemorySegment kernel, int blocks, int threads, MemorySegment stream, long... values) {
     for (int i = 0; i < values.length; i++) {
       arguments.setAtIndex(JAVA_LONG, i, values[i]);
     }
+    argumentsSize.set(JAVA_LONG, 0, values.length * JAVA_LONG.byteSize());
     MemorySegment none = MemorySegment.NULL;
     int status;
     try {
       status =
-          (int) launch.invokeExact(kernel, blocks, 1, 1, threads, 1, 1, 0, stream, addresses, none);
+          (int) launch.invokeExact(kernel, blocks, 1, 1, threads, 1, 1, 0, stream, none, passing);
     } catch (RuntimeException e) {
       throw e;
     } catch (Throwable e) {

@@ -4,8 +4,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDScope;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * The blocks of a dual-stream transformer as a rollout runs them: products with what fits into
@@ -39,15 +42,20 @@ final class FusedBlocks implements AutoCloseable {
   private final List<NDArray> owned = new ArrayList<>();
 
   /** Both streams of a block. */
-  private record Block(Stream image, Stream text) {
+  private record Block(Tensors image, Tensors text) {
 
     List<NDArray> norms() {
       return List.of(image.normQ, image.normK, text.normQ, text.normK);
     }
+
+    /** The bias of a layer, of both streams. */
+    List<NDArray> biases(Function<Tensors, List<NDArray>> layer) {
+      return List.of(layer.apply(image).get(1), layer.apply(text).get(1));
+    }
   }
 
-  /** Layers are a weight, its bias, and their adapter where there is one. */
-  private record Stream(
+  /** Layers are a weight and its bias, and what {@code fusions.py} says where they are adapted. */
+  private record Tensors(
       List<NDArray> qkv,
       NDArray normQ,
       NDArray normK,
@@ -77,6 +85,32 @@ final class FusedBlocks implements AutoCloseable {
     NDArray normedText() {
       return normed.getLast();
     }
+
+    /**
+     * Both streams in front of a norm.
+     *
+     * @param part of the image's modulation
+     */
+    List<Fusions.Norm> norms(int part) {
+      return List.of(
+          new Fusions.Norm(image, modulation(part), normedImage()),
+          new Fusions.Norm(text, modulation(part + STREAM_PARTS), normedText()));
+    }
+
+    /**
+     * What is added to both streams.
+     *
+     * @param part of the image's modulation
+     */
+    List<Fusions.Residual> residuals(List<NDArray> added, List<NDArray> biases, int part) {
+      return List.of(
+          new Fusions.Residual(added.get(0), biases.get(0), modulation(part)),
+          new Fusions.Residual(added.get(1), biases.get(1), modulation(part + STREAM_PARTS)));
+    }
+
+    private Fusions.Modulation modulation(int part) {
+      return new Fusions.Modulation(modulation, part);
+    }
   }
 
   /**
@@ -85,51 +119,73 @@ final class FusedBlocks implements AutoCloseable {
    * @param adapters none, or 24 tensors a block: pairs (A, B) that add (x·Aᵀ)·Bᵀ to queries, keys,
    *     values, output and both MLP layers of the image, and of the text; without elements where
    *     there is none, and queries' for all three where B has the rows of all. They are copied as
-   *     they are now.
+   *     they are now, and adapted weights of qkv and of the first MLP layer with them.
    */
   FusedBlocks(Kernels kernels, Fusions fusions, List<NDArray> weights, List<NDArray> adapters) {
     this.kernels = kernels;
     this.fusions = fusions;
-    this.blocks =
-        IntStream.range(0, weights.size() / BLOCK)
-            .mapToObj(
-                block ->
-                    new Block(
-                        stream(2 * block, weights, adapters),
-                        stream(2 * block + 1, weights, adapters)))
-            .toList();
+    try {
+      this.blocks =
+          IntStream.range(0, weights.size() / BLOCK)
+              .mapToObj(
+                  block ->
+                      new Block(
+                          stream(2 * block, weights, adapters),
+                          stream(2 * block + 1, weights, adapters)))
+              .toList();
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
   }
 
-  private Stream stream(int index, List<NDArray> weights, List<NDArray> adapters) {
+  private Tensors stream(int index, List<NDArray> weights, List<NDArray> adapters) {
     List<NDArray> w = weights.subList(index * STREAM, (index + 1) * STREAM);
     List<NDArray> pairs =
         adapters.isEmpty() ? adapters : adapters.subList(index * ADAPTERS, (index + 1) * ADAPTERS);
-    return new Stream(
-        layer(w.subList(0, 2), pairs, 0, 3),
+    return new Tensors(
+        widened(w.subList(0, 2), pairs, 0, 3),
         w.get(2),
         w.get(3),
-        layer(w.subList(4, 6), pairs, 3, 4),
-        layer(w.subList(6, 8), pairs, 4, 5),
-        layer(w.subList(8, 10), pairs, 5, 6));
+        beside(w.subList(4, 6), pairs, 3),
+        widened(w.subList(6, 8), pairs, 4, 5),
+        beside(w.subList(8, 10), pairs, 5));
   }
 
-  /** A layer with the adapters from pair {@code from} to {@code to} of its stream. */
-  private List<NDArray> layer(List<NDArray> weights, List<NDArray> pairs, int from, int to) {
-    if (pairs.isEmpty()) {
+  /**
+   * A layer that reads normalized tokens, with the adapters from pair {@code from} to {@code to} of
+   * its stream in its weight.
+   */
+  private List<NDArray> widened(List<NDArray> weights, List<NDArray> pairs, int from, int to) {
+    if (!isAdapted(pairs, from, to)) {
       return weights;
     }
     List<NDArray> its = pairs.subList(2 * from, 2 * to);
-    if (its.stream().allMatch(tensor -> tensor.size() == 0)) {
-      return weights;
-    }
     NDArray weight = weights.getFirst();
     boolean isWhole = its.get(1).size() > 0 && rows(its.get(1)) == rows(weight);
-    NDList adapter = kernels.run("fused_adapter", weight, isWhole ? its.subList(0, 2) : its);
-    adapter.forEach(NDScope::unregister);
-    owned.addAll(adapter);
-    List<NDArray> layer = new ArrayList<>(weights);
-    layer.addAll(adapter);
-    return layer;
+    NDList tensors = own(kernels.run("fused_widened", weight, isWhole ? its.subList(0, 2) : its));
+    return List.of(tensors.get(0), weights.get(1), tensors.get(1));
+  }
+
+  /** A layer with adapter {@code pair} of its stream beside it. */
+  private List<NDArray> beside(List<NDArray> weights, List<NDArray> pairs, int pair) {
+    if (!isAdapted(pairs, pair, pair + 1)) {
+      return weights;
+    }
+    NDList tensors =
+        own(kernels.run("fused_beside", weights.getFirst(), pairs.subList(2 * pair, 2 * pair + 2)));
+    return List.of(weights.get(0), weights.get(1), tensors.get(0), tensors.get(1));
+  }
+
+  private static boolean isAdapted(List<NDArray> pairs, int from, int to) {
+    return !pairs.isEmpty()
+        && pairs.subList(2 * from, 2 * to).stream().anyMatch(tensor -> tensor.size() > 0);
+  }
+
+  private NDList own(NDList tensors) {
+    tensors.forEach(NDScope::unregister);
+    owned.addAll(tensors);
+    return tensors;
   }
 
   private static long rows(NDArray matrix) {
@@ -150,7 +206,14 @@ final class FusedBlocks implements AutoCloseable {
   NDArray through(
       NDArray image, NDArray text, NDArray modulation, NDArray rotations, NDArray runs) {
     try (TensorScope scope = new TensorScope()) {
-      NDList buffers = kernels.run("fused_buffers", image, text, blocks.getFirst().image().normQ());
+      NDList buffers =
+          kernels.run(
+              "fused_buffers",
+              image,
+              text,
+              blocks.getFirst().image().normQ(),
+              widest(Block::image),
+              widest(Block::text));
       Work work =
           new Work(
               image,
@@ -160,17 +223,22 @@ final class FusedBlocks implements AutoCloseable {
               kernels.one("fused_like", modulation, image),
               rotations,
               runs);
-      fusions.normalize(image, modulation(work, 0), work.normedImage());
-      fusions.normalize(text, modulation(work, STREAM_PARTS), work.normedText());
+      fusions.normalize(work.norms(0));
       for (int block = 0; block < blocks.size(); block++) {
         through(block, work);
       }
-      return scope.keep(work.normedImage());
+      return scope.keep(kernels.one("fused_result", work.normedImage(), image));
     }
   }
 
-  private static Fusions.Modulation modulation(Work work, int part) {
-    return new Fusions.Modulation(work.modulation(), part);
+  /** The weight with most columns of those that read normalized tokens of a stream. */
+  private NDArray widest(Function<Block, Tensors> stream) {
+    return blocks.stream()
+        .map(stream)
+        .flatMap(its -> Stream.of(its.qkv(), its.up()))
+        .map(List::getFirst)
+        .max(Comparator.comparingLong(weight -> weight.getShape().get(1)))
+        .orElseThrow();
   }
 
   private void through(int index, Work work) {
@@ -178,26 +246,38 @@ final class FusedBlocks implements AutoCloseable {
     int part = index * PARTS;
     try (TensorScope _ = new TensorScope()) {
       NDList attended = attended(block, work);
-      finish(work, work.image(), attended.get(0), work.normedImage(), block.image(), part);
-      // Nobody reads the text that leaves the last block.
-      if (index < blocks.size() - 1) {
-        finish(
-            work,
-            work.text(),
-            attended.get(1),
-            work.normedText(),
-            block.text(),
-            part + STREAM_PARTS);
-      }
+      fusions.addAndNormalize(
+          work.residuals(attended, block.biases(Tensors::out), part),
+          work.norms(part + LAYER_PARTS));
+      NDList added =
+          kernels.run(
+              "fused_mlp",
+              work.normedImage(),
+              work.normedText(),
+              block.image().up(),
+              block.image().down(),
+              block.text().up(),
+              block.text().down());
+      // Behind the last block stands the norm of the output, and nobody reads the text.
+      int streams = index < blocks.size() - 1 ? 2 : 1;
+      fusions.addAndNormalize(
+          work.residuals(added, block.biases(Tensors::down), part + LAYER_PARTS)
+              .subList(0, streams),
+          work.norms(part + PARTS).subList(0, streams));
     }
   }
 
   /** What the attention of a block adds to both streams, before bias and gate. */
   private NDList attended(Block block, Work work) {
     try (TensorScope scope = new TensorScope()) {
-      NDArray image = kernels.one("fused_linear", work.normedImage(), block.image().qkv());
-      NDArray text = kernels.one("fused_linear", work.normedText(), block.text().qkv());
-      fusions.heads(image, text, block.norms(), work.rotations(), work.joint());
+      NDList qkv =
+          kernels.run(
+              "fused_qkv",
+              work.normedImage(),
+              work.normedText(),
+              block.image().qkv(),
+              block.text().qkv());
+      fusions.heads(qkv.get(0), qkv.get(1), block.norms(), work.rotations(), work.joint());
       NDList attended =
           kernels.run(
               fusions.prefersCudnn() ? "fused_joint_by_cudnn" : "fused_joint_by_libtorch",
@@ -212,23 +292,7 @@ final class FusedBlocks implements AutoCloseable {
     }
   }
 
-  /** The rest of a block for one stream, up to the norm in front of the next block. */
-  private void finish(
-      Work work, NDArray tokens, NDArray attended, NDArray normed, Stream stream, int part) {
-    Fusions.Modulation attention = modulation(work, part);
-    Fusions.Modulation mlp = modulation(work, part + LAYER_PARTS);
-    Fusions.Modulation next = modulation(work, part + PARTS);
-    fusions.addAndNormalize(tokens, attended, bias(stream.out()), attention, mlp, normed);
-    NDArray hidden = kernels.one("fused_linear_gelu", normed, stream.up());
-    NDArray added = kernels.one("fused_product", hidden, stream.down());
-    fusions.addAndNormalize(tokens, added, bias(stream.down()), mlp, next, normed);
-  }
-
-  private static NDArray bias(List<NDArray> layer) {
-    return layer.get(1);
-  }
-
-  /** Frees the copies of the adapters; the weights are the caller's. */
+  /** Frees what was copied; the weights are the caller's. */
   @Override
   public void close() {
     owned.forEach(NDArray::close);

@@ -19,23 +19,36 @@ sealed interface Fusions permits CudaKernels, OperatorFusions {
   record Modulation(NDArray table, int part) {}
 
   /**
-   * {@code out} = layerNorm(x)·factor + shift; its gate is not looked at.
+   * The tokens of a stream in front of a norm.
    *
    * @param x (k, tokens, D)
-   * @param out (k, tokens, D)
+   * @param modulation its shift and factor are looked at
+   * @param out where the normalized tokens go: (k, tokens, D or more), whose other columns stay
    */
-  void normalize(NDArray x, Modulation modulation, NDArray out);
+  record Norm(NDArray x, Modulation modulation, NDArray out) {}
 
   /**
-   * {@code x} += gate·(y + bias) in place, and then as {@link #normalize} with another layer's
-   * modulation.
+   * What is added to the tokens of a stream before.
    *
    * @param y (k, tokens, D)
    * @param bias (D)
-   * @param gate of the same table as {@code next}
+   * @param modulation its gate is looked at
    */
-  void addAndNormalize(
-      NDArray x, NDArray y, NDArray bias, Modulation gate, Modulation next, NDArray out);
+  record Residual(NDArray y, NDArray bias, Modulation modulation) {}
+
+  /**
+   * {@code out} = layerNorm(x)·factor + shift.
+   *
+   * @param streams one, or two of one batch and with one table of modulation
+   */
+  void normalize(List<Norm> streams);
+
+  /**
+   * {@code x} += gate·(y + bias) in place, and then as {@link #normalize}.
+   *
+   * @param residuals one for each of {@code streams}
+   */
+  void addAndNormalize(List<Residual> residuals, List<Norm> streams);
 
   /**
    * The heads that attend to one another, of both streams: queries and keys after their norms and

@@ -20,19 +20,31 @@ final class OperatorFusions implements Fusions {
   }
 
   @Override
-  public void normalize(NDArray x, Modulation modulation, NDArray out) {
-    try (TensorScope _ = new TensorScope()) {
-      kernels.run("fused_normalize", x, modulation.table(), part(modulation), out);
+  public void normalize(List<Norm> streams) {
+    for (Norm norm : streams) {
+      try (TensorScope _ = new TensorScope()) {
+        Modulation modulation = norm.modulation();
+        kernels.run("fused_normalize", norm.x(), modulation.table(), part(modulation), norm.out());
+      }
     }
   }
 
   @Override
-  public void addAndNormalize(
-      NDArray x, NDArray y, NDArray bias, Modulation gate, Modulation next, NDArray out) {
-    try (TensorScope _ = new TensorScope()) {
-      kernels.run("fused_add", x, y, bias, gate.table(), part(gate));
+  public void addAndNormalize(List<Residual> residuals, List<Norm> streams) {
+    for (int i = 0; i < streams.size(); i++) {
+      Residual residual = residuals.get(i);
+      Modulation modulation = residual.modulation();
+      try (TensorScope _ = new TensorScope()) {
+        kernels.run(
+            "fused_add",
+            streams.get(i).x(),
+            residual.y(),
+            residual.bias(),
+            modulation.table(),
+            part(modulation));
+      }
     }
-    normalize(x, next, out);
+    normalize(streams);
   }
 
   /** In plain memory, where its number is needed. */

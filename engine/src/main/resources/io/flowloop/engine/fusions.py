@@ -7,63 +7,94 @@
   def fused_bfloat16(self: __torch__.Kernels, x: Tensor) -> Tensor:
     return torch.to(x, 15)
 
-  # Normalized tokens of both streams, then q, k and v of all tokens, the image's first.
-  def fused_buffers(self: __torch__.Kernels, image: Tensor, text: Tensor, norm: Tensor) -> List[Tensor]:
+  # Normalized tokens of both streams, with the columns of their widest layer's weight, and q, k and v
+  # of all tokens, the image's first.
+  def fused_buffers(self: __torch__.Kernels, image: Tensor, text: Tensor, norm: Tensor, image_layer: Tensor, text_layer: Tensor) -> List[Tensor]:
+    rows = torch.size(image, 0)
     width = torch.size(norm, 0)
     tokens = torch.add(torch.size(image, 1), torch.size(text, 1))
-    joint = [torch.size(image, 0), tokens, torch.floordiv(torch.size(image, 2), width), width]
-    return [torch.empty_like(image), torch.empty_like(text), torch.new_empty(image, joint), torch.new_empty(image, joint), torch.new_empty(image, joint)]
+    joint = [rows, tokens, torch.floordiv(torch.size(image, 2), width), width]
+    inormed = torch.new_empty(image, [rows, torch.size(image, 1), torch.size(image_layer, 1)])
+    tnormed = torch.new_empty(text, [rows, torch.size(text, 1), torch.size(text_layer, 1)])
+    return [inormed, tnormed, torch.new_empty(image, joint), torch.new_empty(image, joint), torch.new_empty(image, joint)]
 
-  # A layer is its weight and bias and, if it is adapted, A of all its adapters, (rank, in), and B of
-  # each of its equal parts, (out / parts, rank of the part).
-  def fused_adapter(self: __torch__.Kernels, weight: Tensor, pairs: List[Tensor]) -> List[Tensor]:
+  # The first columns of the buffer of normalized tokens.
+  def fused_result(self: __torch__.Kernels, normed: Tensor, x: Tensor) -> Tensor:
+    return torch.contiguous(torch.narrow(normed, 2, 0, torch.size(x, 2)))
+
+  # A layer is its weight and bias. An adapter (A, B) makes it four tensors, with (x A^T) B^T added to
+  # its product; or three, where what it reads has room behind x for x A^T: then the columns of B
+  # stand behind those of the weight, and one product computes both.
+  def fused_beside(self: __torch__.Kernels, weight: Tensor, pairs: List[Tensor]) -> List[Tensor]:
     dtype = ops.prim.dtype(weight)
-    first = annotate(List[Tensor], [])
-    second = annotate(List[Tensor], [])
+    return [torch.to(pairs[0], dtype), torch.to(pairs[1], dtype)]
+
+  # Each pair adapts as many rows of the weight; ranks together are filled up to a multiple of 8.
+  def fused_widened(self: __torch__.Kernels, weight: Tensor, pairs: List[Tensor]) -> List[Tensor]:
+    out = torch.size(weight, 0)
+    part = torch.floordiv(torch.mul(out, 2), torch.len(pairs))
+    columns = annotate(List[Tensor], [weight])
+    rows = annotate(List[Tensor], [])
+    ranks = 0
     for i in range(torch.floordiv(torch.len(pairs), 2)):
       a = pairs[torch.mul(i, 2)]
-      if torch.eq(torch.numel(a), 0):
-        _0 = torch.append(second, torch.new_empty(weight, [0, 0]))
-      else:
-        _1 = torch.append(first, torch.to(a, dtype))
-        _2 = torch.append(second, torch.to(pairs[torch.add(torch.mul(i, 2), 1)], dtype))
-    return torch.add([torch.cat(first, 0)], second)
+      if torch.gt(torch.numel(a), 0):
+        b = torch.new_zeros(weight, [out, torch.size(a, 0)])
+        _0 = torch.copy_(torch.narrow(b, 0, torch.mul(i, part), part), pairs[torch.add(torch.mul(i, 2), 1)])
+        _1 = torch.append(columns, b)
+        _2 = torch.append(rows, torch.to(a, ops.prim.dtype(weight)))
+        ranks = torch.add(ranks, torch.size(a, 0))
+    missing = torch.remainder(torch.neg(ranks), 8)
+    _3 = torch.append(columns, torch.new_zeros(weight, [out, missing]))
+    _4 = torch.append(rows, torch.new_zeros(weight, [missing, torch.size(weight, 1)]))
+    return [torch.cat(columns, 1), torch.cat(rows, 0)]
 
-  def fused_adapted(self: __torch__.Kernels, y: Tensor, x: Tensor, layer: List[Tensor]) -> Tensor:
-    if torch.gt(torch.len(layer), 2):
-      low = torch.flatten(torch.linear(x, layer[2], None), 0, 1)
-      high = torch.view(y, [torch.size(low, 0), -1])
-      width = torch.floordiv(torch.size(y, -1), torch.sub(torch.len(layer), 3))
-      start = 0
-      for i in range(torch.sub(torch.len(layer), 3)):
-        b = layer[torch.add(i, 3)]
-        rank = torch.size(b, 1)
-        if torch.gt(rank, 0):
-          part = torch.narrow(high, 1, torch.mul(i, width), width)
-          _0 = torch.addmm_(part, torch.narrow(low, 1, start, rank), torch.t(b))
-        start = torch.add(start, rank)
-    return y
+  # The tokens that a layer multiplies, as a matrix.
+  def fused_input(self: __torch__.Kernels, normed: Tensor, layer: List[Tensor]) -> Tensor:
+    tokens = torch.flatten(normed, 0, 1)
+    if torch.eq(torch.len(layer), 3):
+      a = layer[2]
+      width = torch.size(a, 1)
+      low = torch.narrow(tokens, 1, width, torch.size(a, 0))
+      _0 = torch.mm(torch.narrow(tokens, 1, 0, width), torch.t(a), out=low)
+    return torch.narrow(tokens, 1, 0, torch.size(layer[0], 1))
 
-  def fused_linear(self: __torch__.Kernels, x: Tensor, layer: List[Tensor]) -> Tensor:
-    return (self).fused_adapted(torch.linear(x, layer[0], layer[1]), x, layer, )
-
-  def fused_product(self: __torch__.Kernels, x: Tensor, layer: List[Tensor]) -> Tensor:
-    return (self).fused_adapted(torch.linear(x, layer[0], None), x, layer, )
+  def fused_linear(self: __torch__.Kernels, normed: Tensor, layer: List[Tensor]) -> Tensor:
+    y = torch.addmm(layer[1], (self).fused_input(normed, layer, ), torch.t(layer[0]))
+    return torch.view(y, [torch.size(normed, 0), torch.size(normed, 1), -1])
 
   # A GPU's product takes the tanh form of GELU along; a CPU's takes another function.
-  def fused_linear_gelu(self: __torch__.Kernels, x: Tensor, layer: List[Tensor]) -> Tensor:
-    if torch.__and__(ops.prim.is_cuda(x), torch.eq(torch.len(layer), 2)):
-      y = torch._addmm_activation(layer[1], torch.flatten(x, 0, 1), torch.t(layer[0]), use_gelu=True)
-      activated = torch.view(y, [torch.size(x, 0), torch.size(x, 1), -1])
+  def fused_linear_gelu(self: __torch__.Kernels, normed: Tensor, layer: List[Tensor]) -> Tensor:
+    if ops.prim.is_cuda(normed):
+      y = torch._addmm_activation(layer[1], (self).fused_input(normed, layer, ), torch.t(layer[0]), use_gelu=True)
+      activated = torch.view(y, [torch.size(normed, 0), torch.size(normed, 1), -1])
     else:
-      activated = torch.gelu_((self).fused_linear(x, layer, ), approximate="tanh")
+      activated = torch.gelu_((self).fused_linear(normed, layer, ), approximate="tanh")
     return activated
 
-  # Into `out`, by rows of the batch: attended tokens of one stream lie apart.
+  # Without its bias.
+  def fused_product(self: __torch__.Kernels, x: Tensor, layer: List[Tensor]) -> Tensor:
+    y = torch.linear(x, layer[0], None)
+    if torch.eq(torch.len(layer), 4):
+      low = torch.flatten(torch.linear(x, layer[2], None), 0, 1)
+      _0 = torch.addmm_(torch.flatten(y, 0, 1), low, torch.t(layer[3]))
+    return y
+
+  # Of both streams at once, since a call costs more than the small tensors of one of them.
+  def fused_qkv(self: __torch__.Kernels, image: Tensor, text: Tensor, image_layer: List[Tensor], text_layer: List[Tensor]) -> Tuple[Tensor, Tensor]:
+    return ((self).fused_linear(image, image_layer, ), (self).fused_linear(text, text_layer, ))
+
+  # Without the last bias.
+  def fused_mlp(self: __torch__.Kernels, image: Tensor, text: Tensor, image_up: List[Tensor], image_down: List[Tensor], text_up: List[Tensor], text_down: List[Tensor]) -> Tuple[Tensor, Tensor]:
+    y = (self).fused_product((self).fused_linear_gelu(image, image_up, ), image_down, )
+    z = (self).fused_product((self).fused_linear_gelu(text, text_up, ), text_down, )
+    return (y, z)
+
+  # A product without its bias into `out`, by rows of the batch: attended tokens of a stream lie apart.
   def fused_product_into(self: __torch__.Kernels, out: Tensor, x: Tensor, layer: List[Tensor]) -> Tensor:
     rows = torch.size(x, 0)
     y = torch.bmm(x, torch.expand(torch.t(layer[0]), [rows, -1, -1]), out=out)
-    if torch.gt(torch.len(layer), 2):
+    if torch.eq(torch.len(layer), 4):
       low = torch.bmm(x, torch.expand(torch.t(layer[2]), [rows, -1, -1]))
       _0 = torch.baddbmm_(out, low, torch.expand(torch.t(layer[3]), [rows, -1, -1]))
     return y
@@ -120,7 +151,7 @@
     shift = (self).fused_part(modulation, part, 0, x, )
     factor = (self).fused_part(modulation, part, 1, x, )
     normed = torch.layer_norm(x, [torch.size(x, -1)], None, None, 9.9999999999999995e-07)
-    return torch.copy_(out, torch.addcmul(shift, normed, factor))
+    return torch.copy_(torch.narrow(out, 2, 0, torch.size(x, 2)), torch.addcmul(shift, normed, factor))
 
   def fused_add(self: __torch__.Kernels, x: Tensor, y: Tensor, bias: Tensor, modulation: Tensor, part: Tensor) -> Tensor:
     return torch.addcmul_(x, (self).fused_part(modulation, part, 2, x, ), torch.add(y, bias))

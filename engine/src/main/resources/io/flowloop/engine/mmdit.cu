@@ -7,7 +7,7 @@
 
 typedef unsigned short bfloat16;
 
-constexpr int THREADS = 128;  // of every block
+constexpr int THREADS = 128;  // of every block, which has one token
 constexpr float EPSILON = 1e-6f;
 
 // Eight neighbours in a row.
@@ -79,34 +79,65 @@ __device__ float sum_of_block(float value, float* warps) {
 constexpr int EIGHTS = WIDTH / EIGHT;
 constexpr int EIGHTS_OF_THREAD = (EIGHTS + THREADS - 1) / THREADS;
 
+// One stream's tokens in front of a norm, and what is added to them before.
+struct Stream {
+  bfloat16* x;             // (k, tokens, WIDTH)
+  const bfloat16* y;       // (k, tokens, WIDTH)
+  const bfloat16* bias;    // (WIDTH)
+  const bfloat16* gate;    // (WIDTH), like shift and factor, for the first row of the batch
+  const bfloat16* shift;
+  const bfloat16* factor;
+  bfloat16* out;           // (k, tokens, out_width)
+  long tokens;
+  long out_width;
+};
+
+// The token of this block of threads in its stream, counting those of all rows; tokens of a row follow
+// one another, the image's first.
+struct Place {
+  bool of_image;
+  int row;
+  long token;
+};
+
+__device__ Place place(long image_tokens, long text_tokens) {
+  const int joint_tokens = image_tokens + text_tokens;
+  const int row = blockIdx.x / joint_tokens;
+  const int token = blockIdx.x % joint_tokens;
+  return token < image_tokens ? Place{true, row, row * image_tokens + token}
+                              : Place{false, row, row * text_tokens + token - image_tokens};
+}
+
 // x += gate * (y + bias), which can be left out, then out = layer_norm(x) * factor + shift, for the
-// token of this block of threads. The modulation of a row of the batch is `stride` numbers behind that
-// of the row before.
+// token of this block of threads. Modulations of the batch's rows are `stride` numbers apart.
 template <bool RESIDUAL>
-__device__ void token(bfloat16* x, const bfloat16* __restrict__ y, const bfloat16* __restrict__ bias,
-                      const bfloat16* __restrict__ gate, const bfloat16* __restrict__ shift,
-                      const bfloat16* __restrict__ factor, bfloat16* __restrict__ out, int tokens,
-                      long stride) {
+__device__ void normalize_token(const Stream& image, const Stream& text, long stride) {
   __shared__ float sums[2][THREADS / 32];
-  const long at = (long)blockIdx.x * WIDTH;
-  const int row = blockIdx.x / tokens;
+  const Place here = place(image.tokens, text.tokens);
+  const Stream& of = here.of_image ? image : text;
+  bfloat16* x = of.x + here.token * WIDTH;
+  const bfloat16* __restrict__ y = of.y + here.token * WIDTH;
+  const bfloat16* __restrict__ bias = of.bias;
+  const bfloat16* __restrict__ gate = of.gate + here.row * stride;
+  const bfloat16* __restrict__ shift = of.shift + here.row * stride;
+  const bfloat16* __restrict__ factor = of.factor + here.row * stride;
+  bfloat16* __restrict__ out = of.out + here.token * of.out_width;
   Eight values[EIGHTS_OF_THREAD];
   float sum = 0;
 #pragma unroll
   for (int i = 0; i < EIGHTS_OF_THREAD; i++) {
-    const int eight = i * THREADS + threadIdx.x;
-    if (eight < EIGHTS) {
-      const int column = eight * EIGHT;
-      values[i] = load(x + at + column);
+    const int column = (i * THREADS + threadIdx.x) * EIGHT;
+    if (column < WIDTH) {
+      values[i] = load(x + column);
       if (RESIDUAL) {
-        const Eight more = load(y + at + column);
+        const Eight more = load(y + column);
         const Eight constant = load(bias + column);
-        const Eight by = load(gate + row * stride + column);
+        const Eight by = load(gate + column);
 #pragma unroll
         for (int j = 0; j < EIGHT; j++) {
           values[i].at[j] += by.at[j] * (more.at[j] + constant.at[j]);
         }
-        store(x + at + column, values[i]);
+        store(x + column, values[i]);
       }
 #pragma unroll
       for (int j = 0; j < EIGHT; j++) {
@@ -118,7 +149,7 @@ __device__ void token(bfloat16* x, const bfloat16* __restrict__ y, const bfloat1
   float squares = 0;
 #pragma unroll
   for (int i = 0; i < EIGHTS_OF_THREAD; i++) {
-    if (i * THREADS + threadIdx.x < EIGHTS) {
+    if ((i * THREADS + threadIdx.x) * EIGHT < WIDTH) {
 #pragma unroll
       for (int j = 0; j < EIGHT; j++) {
         values[i].at[j] -= mean;
@@ -129,32 +160,27 @@ __device__ void token(bfloat16* x, const bfloat16* __restrict__ y, const bfloat1
   const float scale = rsqrtf(sum_of_block(squares, sums[1]) / WIDTH + EPSILON);
 #pragma unroll
   for (int i = 0; i < EIGHTS_OF_THREAD; i++) {
-    const int eight = i * THREADS + threadIdx.x;
-    if (eight < EIGHTS) {
-      const int column = eight * EIGHT;
-      const Eight by = load(factor + row * stride + column);
-      const Eight plus = load(shift + row * stride + column);
+    const int column = (i * THREADS + threadIdx.x) * EIGHT;
+    if (column < WIDTH) {
+      const Eight by = load(factor + column);
+      const Eight plus = load(shift + column);
 #pragma unroll
       for (int j = 0; j < EIGHT; j++) {
         values[i].at[j] = values[i].at[j] * scale * by.at[j] + plus.at[j];
       }
-      store(out + at + column, values[i]);
+      store(out + column, values[i]);
     }
   }
 }
 
-// A block of threads for each token of x, y and out: (k, tokens, WIDTH).
 extern "C" __global__ void __launch_bounds__(THREADS)
-    normalize(bfloat16* x, const bfloat16* shift, const bfloat16* factor, bfloat16* out, long tokens,
-              long stride) {
-  token<false>(x, nullptr, nullptr, nullptr, shift, factor, out, tokens, stride);
+    normalize(const Stream image, const Stream text, long stride) {
+  normalize_token<false>(image, text, stride);
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS)
-    add_and_normalize(bfloat16* x, const bfloat16* y, const bfloat16* bias,
-                            const bfloat16* gate, const bfloat16* shift, const bfloat16* factor,
-                            bfloat16* out, long tokens, long stride) {
-  token<true>(x, y, bias, gate, shift, factor, out, tokens, stride);
+    add_and_normalize(const Stream image, const Stream text, long stride) {
+  normalize_token<true>(image, text, stride);
 }
 
 // Turns each pair of neighbours, as a complex number, by an angle that has its cosine and sine.
@@ -189,25 +215,23 @@ __device__ Eight normalized_head(const Eight& x, const Eight& weight, unsigned m
 // Normalized and turned queries and keys, and values, of both streams: q, k and v are
 // (k, image_tokens + text_tokens, WIDTH), the image's tokens first; they come from
 // (k, image_tokens, 3 WIDTH) and (k, text_tokens, 3 WIDTH). Norms are (HEAD_WIDTH), rotations
-// (image_tokens + text_tokens, HEAD_WIDTH / 2, 2). A block of threads for each token.
+// (image_tokens + text_tokens, HEAD_WIDTH / 2, 2).
 extern "C" __global__ void __launch_bounds__(THREADS)
     heads(const bfloat16* __restrict__ image, const bfloat16* __restrict__ text,
           const bfloat16* __restrict__ image_norm_q, const bfloat16* __restrict__ image_norm_k,
           const bfloat16* __restrict__ text_norm_q, const bfloat16* __restrict__ text_norm_k,
           const float* __restrict__ rotations, bfloat16* __restrict__ q, bfloat16* __restrict__ k,
           bfloat16* __restrict__ v, long image_tokens, long text_tokens) {
-  const int joint_tokens = image_tokens + text_tokens;
-  const int row = blockIdx.x / joint_tokens;
-  const int token = blockIdx.x % joint_tokens;
-  const bool of_image = token < image_tokens;
-  const bfloat16* qkv = of_image ? image + (row * image_tokens + token) * 3 * WIDTH
-                                 : text + (row * text_tokens + token - image_tokens) * 3 * WIDTH;
+  const Place here = place(image_tokens, text_tokens);
+  const bool of_image = here.of_image;
+  const bfloat16* qkv = (of_image ? image : text) + here.token * 3 * WIDTH;
   const long to = (long)blockIdx.x * WIDTH;
 
   const int column = threadIdx.x % THREADS_OF_HEAD * EIGHT;  // in each head of this thread
   const Eight weight_q = load((of_image ? image_norm_q : text_norm_q) + column);
   const Eight weight_k = load((of_image ? image_norm_k : text_norm_k) + column);
-  const Eight angles = load(rotations + (long)token * HEAD_WIDTH + column);
+  const int joint = blockIdx.x % (int)(image_tokens + text_tokens);
+  const Eight angles = load(rotations + (long)joint * HEAD_WIDTH + column);
 #pragma unroll
   for (int i = 0; i < EIGHTS_OF_THREAD; i++) {
     const int eight = i * THREADS + threadIdx.x;

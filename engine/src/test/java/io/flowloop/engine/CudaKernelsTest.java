@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
 import io.flowloop.config.Device;
+import io.flowloop.config.Dtype;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -27,13 +28,18 @@ class CudaKernelsTest {
 
   @Test
   void load_cpu_isEmpty() {
-    assertThat(CudaKernels.load(ai.djl.Device.cpu(), 64, 16)).isEmpty();
+    assertThat(CudaKernels.load(ai.djl.Device.cpu(), Dtype.BFLOAT16, 64, 16)).isEmpty();
+  }
+
+  @Test
+  void load_float32_isEmpty() {
+    assertThat(CudaKernels.load(ai.djl.Device.gpu(0), Dtype.FLOAT32, 64, 16)).isEmpty();
   }
 
   @ParameterizedTest
   @CsvSource({"96, 24", "64, 4", "1024, 512", "48, 32"})
   void load_headsThatDoNotFit_isEmpty(int width, int headWidth) {
-    assertThat(CudaKernels.load(ai.djl.Device.gpu(0), width, headWidth)).isEmpty();
+    assertThat(CudaKernels.load(ai.djl.Device.gpu(0), Dtype.BFLOAT16, width, headWidth)).isEmpty();
   }
 
   @ParameterizedTest
@@ -41,15 +47,19 @@ class CudaKernelsTest {
   @CsvSource({"64, 16, 1", "64, 16, 3", "96, 32, 3", "3072, 128, 1", "3072, 128, 3", "768, 256, 3"})
   void normalize_gpu_isTheOperators(int width, int headWidth, int modulations) {
     try (Both both = new Both(width, headWidth)) {
-      NDArray x = both.random.tokens(3, 37);
-      NDArray out = both.random.tokens(3, 37);
+      NDArray image = both.random.tokens(3, 37);
+      NDArray text = both.random.tokens(3, 5);
+      NDArray imageOut = both.random.tensor(0, 1, 3, 37, width + 8);
+      NDArray textOut = both.random.tensor(0, 1, 3, 5, width);
       NDArray modulation = both.random.modulation(modulations);
 
       both.assertEqual(
-          List.of(out),
+          List.of(imageOut, textOut),
           at ->
               at.fusions.normalize(
-                  at.of(x), new Fusions.Modulation(at.of(modulation), 4), at.of(out)));
+                  List.of(
+                      at.norm(image, modulation, 4, imageOut),
+                      at.norm(text, modulation, 1, textOut))));
     }
   }
 
@@ -58,22 +68,44 @@ class CudaKernelsTest {
   @CsvSource({"64, 16, 1", "64, 16, 3", "96, 32, 3", "3072, 128, 1", "3072, 128, 3", "768, 256, 3"})
   void addAndNormalize_gpu_isTheOperators(int width, int headWidth, int modulations) {
     try (Both both = new Both(width, headWidth)) {
-      NDArray x = both.random.tokens(3, 37);
-      NDArray y = both.random.tokens(3, 37);
-      NDArray out = both.random.tokens(3, 37);
+      NDArray image = both.random.tokens(3, 37);
+      NDArray text = both.random.tokens(3, 5);
+      NDArray imageMore = both.random.tokens(3, 37);
+      NDArray textMore = both.random.tokens(3, 5);
+      NDArray imageOut = both.random.tensor(0, 1, 3, 37, width);
+      NDArray textOut = both.random.tensor(0, 1, 3, 5, width + 24);
       NDArray bias = both.random.tensor(0, 1, width);
       NDArray modulation = both.random.modulation(modulations);
 
       both.assertEqual(
-          List.of(x, out),
+          List.of(image, text, imageOut, textOut),
           at ->
               at.fusions.addAndNormalize(
-                  at.of(x),
-                  at.of(y),
-                  at.of(bias),
-                  new Fusions.Modulation(at.of(modulation), 2),
-                  new Fusions.Modulation(at.of(modulation), 9),
-                  at.of(out)));
+                  List.of(
+                      at.residual(imageMore, bias, modulation, 2),
+                      at.residual(textMore, bias, modulation, 5)),
+                  List.of(
+                      at.norm(image, modulation, 9, imageOut),
+                      at.norm(text, modulation, 0, textOut))));
+    }
+  }
+
+  @Test
+  @EnabledIf("hasGpu")
+  void addAndNormalize_oneStream_isTheOperators() {
+    try (Both both = new Both(64, 16)) {
+      NDArray image = both.random.tokens(2, 9);
+      NDArray more = both.random.tokens(2, 9);
+      NDArray out = both.random.tokens(2, 9);
+      NDArray bias = both.random.tensor(0, 1, 64);
+      NDArray modulation = both.random.modulation(2);
+
+      both.assertEqual(
+          List.of(image, out),
+          at ->
+              at.fusions.addAndNormalize(
+                  List.of(at.residual(more, bias, modulation, 2)),
+                  List.of(at.norm(image, modulation, 9, out))));
     }
   }
 
@@ -113,7 +145,7 @@ class CudaKernelsTest {
       NDArray x = both.random.tokens(1, 3);
       NDArray modulation = both.random.modulation(1);
 
-      assertThatThrownBy(() -> both.cuda.normalize(x, new Fusions.Modulation(modulation, 0), x))
+      assertThatThrownBy(() -> both.cuda.normalize(List.of(both.exact.norm(x, modulation, 0, x))))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("dtype 6 (expected: contiguous, of dtype 15)");
     }
@@ -178,6 +210,14 @@ class CudaKernelsTest {
       return copies.computeIfAbsent(
           tensor, _ -> rounds ? kernels.one("fused_bfloat16", tensor) : tensor.duplicate());
     }
+
+    Fusions.Norm norm(NDArray x, NDArray modulation, int part, NDArray out) {
+      return new Fusions.Norm(of(x), new Fusions.Modulation(of(modulation), part), of(out));
+    }
+
+    Fusions.Residual residual(NDArray y, NDArray bias, NDArray modulation, int part) {
+      return new Fusions.Residual(of(y), of(bias), new Fusions.Modulation(of(modulation), part));
+    }
   }
 
   /** A GPU with the kernels, and with the operators in float32 and in bfloat16. */
@@ -193,7 +233,9 @@ class CudaKernelsTest {
 
     Both(int width, int headWidth) {
       random = new RandomBlocks(device.manager(), width, headWidth, 2);
-      cuda = CudaKernels.load(device.manager().getDevice(), width, headWidth).orElseThrow();
+      cuda =
+          CudaKernels.load(device.manager().getDevice(), Dtype.BFLOAT16, width, headWidth)
+              .orElseThrow();
       Fusions libtorchs = new OperatorFusions(device.kernels(), device.manager());
       exact = new Side(device.kernels(), libtorchs, false);
       operators = new Side(device.kernels(), libtorchs, true);

@@ -62,6 +62,7 @@ final class DrawnPolicy {
                   .kernels()
                   .run("assign", tensor, Objects.requireNonNull(adapters.get(name), name)));
     }
+    denoiser.weightsChanged();
     return checksum;
   }
 
@@ -77,6 +78,7 @@ final class DrawnPolicy {
   }
 
   private void dropAdapters() {
+    denoiser.weightsChanged();
     denoiser = pipeline.denoiser();
     adapters.values().forEach(NDArray::close);
     computed.values().forEach(NDArray::close);

@@ -51,9 +51,10 @@ public final class FullPolicy implements Policy {
     Gradients.clear(parameters.values());
   }
 
-  /** They are the denoiser's weights already. */
   @Override
-  public void applyParameters() {}
+  public void applyParameters() {
+    denoiser.weightsChanged();
+  }
 
   @Override
   public SequencedMap<String, NDArray> weights() {

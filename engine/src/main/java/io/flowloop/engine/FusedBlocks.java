@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDScope;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -201,10 +202,17 @@ final class FusedBlocks implements AutoCloseable {
    *     of the output
    * @param rotations cosines and sines: (S + L, width of a head / 2, 2), float32
    * @param runs (runs, 2), int64 in plain memory: rows of a run, and the tokens that their text has
+   * @param before is shown the tokens of image and text in front of each block, which change behind
+   *     it
    * @return (k, S, D)
    */
   NDArray through(
-      NDArray image, NDArray text, NDArray modulation, NDArray rotations, NDArray runs) {
+      NDArray image,
+      NDArray text,
+      NDArray modulation,
+      NDArray rotations,
+      NDArray runs,
+      BiConsumer<NDArray, NDArray> before) {
     try (TensorScope scope = new TensorScope()) {
       NDList buffers =
           kernels.run(
@@ -225,6 +233,7 @@ final class FusedBlocks implements AutoCloseable {
               runs);
       fusions.normalize(work.norms(0));
       for (int block = 0; block < blocks.size(); block++) {
+        before.accept(image, text);
         through(block, work);
       }
       return scope.keep(kernels.one("fused_result", work.normedImage(), image));

@@ -8,7 +8,7 @@ import java.util.List;
  * can read and write its tensors once. All of them are contiguous, of one dtype, and already there:
  * results go into tensors of the caller's.
  */
-sealed interface Fusions permits CudaKernels, OperatorFusions {
+sealed interface Fusions extends AutoCloseable permits CudaKernels, OperatorFusions {
 
   /**
    * Shift, factor and gate of a layer.
@@ -67,4 +67,8 @@ sealed interface Fusions permits CudaKernels, OperatorFusions {
 
   /** Whether cuDNN has the fastest attention for such heads on this device. */
   boolean prefersCudnn();
+
+  /** Frees what it has on the device. */
+  @Override
+  void close();
 }

@@ -42,7 +42,7 @@ public final class Kernels implements AutoCloseable {
 
   /** What is compiled on any device, in this order. */
   private static final List<String> SOURCES =
-      List.of("kernels.py", "mmdit.py", "qwen_text.py", "vae.py");
+      List.of("kernels.py", "mmdit.py", "fusions.py", "qwen_text.py", "vae.py");
 
   /** Rows and width of a product that oneDNN must compute to the same bits in both its forms. */
   private static final Shape PROBE = new Shape(128, 512);

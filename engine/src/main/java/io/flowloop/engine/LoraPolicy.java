@@ -201,6 +201,7 @@ public final class LoraPolicy implements Policy {
         pipeline.kernels().run("assign", adapter.scaled(), scaled(adapter.b()));
       }
     }
+    denoiser.weightsChanged();
   }
 
   private NDArray scaled(NDArray b) {

@@ -64,4 +64,9 @@ final class OperatorFusions implements Fusions {
   public boolean prefersCudnn() {
     return false;
   }
+
+  @Override
+  public void close() {
+    host.close();
+  }
 }

@@ -111,6 +111,9 @@ public interface Pipeline extends AutoCloseable {
      */
     Recording checkpointed(NDArray latents, NDArray sigmas, int step, Text text);
 
+    /** Tells that weights which it computes with were written to. */
+    default void weightsChanged() {}
+
     /**
      * A velocity and the way back from it. Belongs to the scope that it was made in.
      *

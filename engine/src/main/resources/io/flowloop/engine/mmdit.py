@@ -200,3 +200,10 @@
     middle = torch.add(at, 10)
     final = (self).last_block(image, words, mod[last], scales[last], rotations, runs, blocks[at:middle], blocks[middle:torch.add(at, 20)], adapters[torch.mul(last, 24):], )
     return (self).output_velocity(final, mod[-1], output, )
+
+  # A tensor of its own with a row for each of another's.
+  def copy_for_each(self: __torch__.Kernels, x: Tensor, rows: Tensor) -> Tensor:
+    return torch.clone(torch.expand(x, [torch.size(rows, 0), -1, -1]), memory_format=0)
+
+  def projected(self: __torch__.Kernels, normed: Tensor, w: List[Tensor]) -> Tensor:
+    return torch.to((self).linear(normed, w[0], w[1], ), 6)

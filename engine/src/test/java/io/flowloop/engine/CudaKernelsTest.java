@@ -172,7 +172,12 @@ class CudaKernelsTest {
           images.add(
               both.floats(
                   blocks.through(
-                      side.of(image), side.of(text), side.of(modulation), rotations, runs)));
+                      side.of(image),
+                      side.of(text),
+                      side.of(modulation),
+                      rotations,
+                      runs,
+                      (_, _) -> {})));
         }
       }
 

@@ -137,7 +137,7 @@ class FusedBlocksTest {
       NDArray runs) {
     Fusions fusions = new OperatorFusions(device.kernels(), device.manager());
     try (FusedBlocks blocks = new FusedBlocks(device.kernels(), fusions, weights, adapters)) {
-      return blocks.through(image, text, modulation, rotations, runs);
+      return blocks.through(image, text, modulation, rotations, runs, (_, _) -> {});
     }
   }
 

@@ -3,6 +3,7 @@ package io.flowloop.engine.glyph;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.flowloop.config.Dtype;
 import io.flowloop.engine.Kernels;
 import io.flowloop.engine.Mmdit;
 import io.flowloop.engine.MmditNames;
@@ -61,6 +62,7 @@ final class GlyphTransformer {
             manager.create(
                 positions(rows, columns, width), new Shape((long) rows * columns, width)),
             manager.create(new float[0])),
+        Dtype.FLOAT32,
         width);
   }
 

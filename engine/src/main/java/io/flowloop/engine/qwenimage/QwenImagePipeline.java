@@ -67,6 +67,7 @@ public final class QwenImagePipeline implements Pipeline {
             device.manager(),
             folder.transformer(),
             folder.loadTransformer(device, device.manager(), model.dtype()),
+            model.dtype(),
             rows,
             columns);
     this.text = new Resident<>(this::loadText, !model.offload());
@@ -261,6 +262,18 @@ public final class QwenImagePipeline implements Pipeline {
     }
 
     @Override
+    public Recording recorded(NDArray latents, NDArray sigmas, int step, Text prompt) {
+      text.release();
+      vae.release();
+      return network.recorded(latents, sigmas, step, prompt);
+    }
+
+    @Override
+    public void weightsChanged() {
+      network.weightsChanged();
+    }
+
+    @Override
     public Recording checkpointed(NDArray latents, NDArray sigmas, int step, Text prompt) {
       text.release();
       vae.release();
@@ -362,6 +375,7 @@ public final class QwenImagePipeline implements Pipeline {
   public void close() {
     text.close();
     vae.close();
+    transformer.close();
     device.close();
     folder.close();
   }

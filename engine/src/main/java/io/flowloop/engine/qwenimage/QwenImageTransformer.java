@@ -3,6 +3,7 @@ package io.flowloop.engine.qwenimage;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import io.flowloop.config.Dtype;
 import io.flowloop.engine.Kernels;
 import io.flowloop.engine.Mmdit;
 import io.flowloop.engine.MmditNames;
@@ -185,6 +186,7 @@ final class QwenImageTransformer {
    * The network.
    *
    * @param weights of {@link #weights}
+   * @param dtype theirs
    * @param rows image tokens in a column
    * @param columns image tokens in a line
    */
@@ -193,6 +195,7 @@ final class QwenImageTransformer {
       NDManager manager,
       TransformerConfig config,
       SequencedMap<String, NDArray> weights,
+      Dtype dtype,
       int rows,
       int columns) {
     return new Mmdit(
@@ -201,6 +204,7 @@ final class QwenImageTransformer {
         weights,
         names(config.depth()),
         new QwenRope(manager, config.ropeAxes(), rows, columns),
+        dtype,
         TransformerConfig.TIME_FEATURES);
   }
 

@@ -3,7 +3,6 @@ package io.flowloop.engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.flowloop.config.Dtype;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -89,7 +88,7 @@ final class DrawnPolicy {
 
   /** Makes room for adapters of these names and shapes. */
   private void open(SortedMap<String, HostTensor> tensors) {
-    List<String> problems = problems(tensors);
+    List<String> problems = LowRank.problems(pipeline.layers(), shapes(tensors));
     if (!problems.isEmpty()) {
       throw new EngineException(
           "policy weights: %s; these are of another model".formatted(String.join("; ", problems)));
@@ -108,40 +107,5 @@ final class DrawnPolicy {
     }
     shapes = shapes(tensors);
     denoiser = pipeline.denoiser(computed.isEmpty() ? adapters : computed);
-  }
-
-  private List<String> problems(SortedMap<String, HostTensor> tensors) {
-    List<String> problems = new ArrayList<>();
-    Map<String, Pipeline.Layer> layers = pipeline.layers();
-    for (String name : new TreeMap<>(tensors).keySet()) {
-      Pipeline.Layer layer = LowRank.isAdapter(name) ? layers.get(LowRank.layer(name)) : null;
-      if (layer == null) {
-        problems.add(
-            "tensor %s (expected: an adapter of one of %d layers)".formatted(name, layers.size()));
-        continue;
-      }
-      HostTensor a = tensors.get(LowRank.a(LowRank.layer(name)));
-      HostTensor b = tensors.get(LowRank.b(LowRank.layer(name)));
-      if (a == null || b == null || !fits(layer, a.shape(), b.shape())) {
-        problems.add(
-            "adapter of %s with shapes %s and %s (expected: [rank, %d] and [%d, rank])"
-                .formatted(
-                    LowRank.layer(name),
-                    a == null ? "none" : a.shape(),
-                    b == null ? "none" : b.shape(),
-                    layer.in(),
-                    layer.out()));
-      }
-    }
-    return problems;
-  }
-
-  private static boolean fits(Pipeline.Layer layer, List<Long> a, List<Long> b) {
-    return a.size() == 2
-        && b.size() == 2
-        && a.get(1) == layer.in()
-        && b.get(0) == layer.out()
-        && a.get(0).equals(b.get(1))
-        && a.get(0) > 0;
   }
 }

@@ -56,14 +56,27 @@ public final class JsonSettings {
             "%s: %d bytes (expected: at most %d)".formatted(file, Files.size(path), MAX_BYTES));
         return Optional.empty();
       }
-      JsonObject object = JsonParser.parseString(Files.readString(path)).getAsJsonObject();
-      return Optional.of(new JsonSettings(file, "", object, problems));
-    } catch (JsonParseException | IllegalStateException e) {
-      problems.add("%s: not a JSON object: %s".formatted(file, e.getMessage()));
+      return parse(file, Files.readString(path), problems);
     } catch (IOException e) {
       problems.add("%s: cannot be read: %s".formatted(file, e));
     }
     return Optional.empty();
+  }
+
+  /**
+   * Reads a text; of a broken one there are no settings and one problem.
+   *
+   * @param origin what problems call it
+   * @return empty if it is no JSON object
+   */
+  public static Optional<JsonSettings> parse(String origin, String text, ModelProblems problems) {
+    try {
+      JsonObject object = JsonParser.parseString(text).getAsJsonObject();
+      return Optional.of(new JsonSettings(origin, "", object, problems));
+    } catch (JsonParseException | IllegalStateException e) {
+      problems.add("%s: not a JSON object: %s".formatted(origin, e.getMessage()));
+      return Optional.empty();
+    }
   }
 
   /** The settings under a key; empty if there is none. */
@@ -72,6 +85,11 @@ public final class JsonSettings {
         .map(
             value ->
                 new JsonSettings(origin, prefix + key + ".", value.getAsJsonObject(), problems));
+  }
+
+  /** All keys, in the order of the file. */
+  public List<String> keys() {
+    return List.copyOf(object.keySet());
   }
 
   public boolean has(String key) {
@@ -114,6 +132,11 @@ public final class JsonSettings {
     return value(key, JsonSettings::isFlag, "true or false")
         .map(JsonElement::getAsBoolean)
         .orElse(fallback);
+  }
+
+  /** Whether there is a text, and no value of another kind. */
+  public boolean hasText(String key) {
+    return isText(raw(key));
   }
 
   /** A text that must be there. */

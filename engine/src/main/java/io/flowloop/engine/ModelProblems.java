@@ -7,6 +7,9 @@ import java.util.List;
 /** What is wrong with a model folder: all of it is found before any of it is told. */
 public final class ModelProblems {
 
+  /** Names that one problem shows; of the others it tells the number. */
+  private static final int SHOWN = 8;
+
   private final List<String> found = new ArrayList<>();
 
   /**
@@ -38,5 +41,11 @@ public final class ModelProblems {
                   folder,
                   String.join("\n  ", found)));
     }
+  }
+
+  /** Names in one line: all of them, or the first ones and how many more there are. */
+  static String several(List<String> names) {
+    String shown = String.join(", ", names.subList(0, Math.min(names.size(), SHOWN)));
+    return names.size() > SHOWN ? "%s and %d more".formatted(shown, names.size() - SHOWN) : shown;
   }
 }

@@ -40,6 +40,9 @@ class JsonSettingsTest {
     assertThat(settings.flag("flag", false)).isTrue();
     assertThat(settings.under("rope").orElseThrow().number("theta")).isEqualTo(1e4);
     assertThat(settings.has("pad")).isFalse();
+    assertThat(settings.hasText("name")).isTrue();
+    assertThat(settings.hasText("flag")).isFalse();
+    assertThat(settings.keys()).startsWith("layers", "eps", "name").endsWith("pad", "flag");
     assertThat(problems.found()).isEmpty();
   }
 

@@ -2,6 +2,7 @@ package io.flowloop.agentloop;
 
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.LearnerState;
+import io.flowloop.engine.LoraFile;
 import io.flowloop.engine.PolicyWeights;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -14,8 +15,12 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.SequencedSet;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A training run between two steps: going on from it gives the same bits as never having stopped.
@@ -61,6 +66,11 @@ public record Checkpoint(
   /** Who counts the updates in the file of the weights. */
   static final String POLICY_VERSION = "policy_version";
 
+  /** Keys of that file's metadata that checkpoints use. */
+  static final Set<String> RESERVED =
+      Stream.concat(Stream.of(POLICY_VERSION), LoraFile.METADATA.stream())
+          .collect(Collectors.toUnmodifiableSet());
+
   /**
    * @throws IllegalArgumentException if step or position is negative, or the metadata has a key
    *     that checkpoints use
@@ -68,10 +78,10 @@ public record Checkpoint(
   public Checkpoint {
     fingerprint = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(fingerprint));
     metadata = Collections.unmodifiableSortedMap(new TreeMap<>(metadata));
-    if (step < 0 || position < 0 || metadata.containsKey(POLICY_VERSION)) {
+    if (step < 0 || position < 0 || !Collections.disjoint(metadata.keySet(), RESERVED)) {
       throw new IllegalArgumentException(
-          "step %d, position %d, metadata %s (expected: 0 or more of both, and no %s)"
-              .formatted(step, position, metadata.keySet(), POLICY_VERSION));
+          "step %d, position %d, metadata %s (expected: 0 or more of both, and none of %s)"
+              .formatted(step, position, metadata.keySet(), new TreeSet<>(RESERVED)));
     }
   }
 

@@ -3,6 +3,7 @@ package io.flowloop.agentloop;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.HostTensor;
 import io.flowloop.engine.LearnerState;
+import io.flowloop.engine.LoraFile;
 import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.SafetensorsFile;
 import io.flowloop.engine.SafetensorsWriter;
@@ -20,7 +21,8 @@ import java.util.TreeMap;
 
 /**
  * The files of one checkpoint: {@code policy.safetensors} with the weights to draw with, {@code
- * learner.safetensors} with the learner's tensors, and {@code checkpoint.json} with all else.
+ * learner.safetensors} with the learner's tensors, and {@code checkpoint.json} with all else. A
+ * policy of adapters is a {@link LoraFile}.
  *
  * @param path the folder that holds them
  */
@@ -36,11 +38,7 @@ record CheckpointFolder(Path path) {
 
   /** Writes the files; the folder is there and empty. */
   void write(Checkpoint checkpoint) throws IOException {
-    SafetensorsWriter policy = new SafetensorsWriter();
-    checkpoint.metadata().forEach(policy::metadata);
-    policy.metadata(Checkpoint.POLICY_VERSION, Long.toString(checkpoint.kept().version()));
-    add(policy, "", checkpoint.kept().tensors());
-    policy.write(path.resolve(POLICY));
+    writePolicy(checkpoint);
 
     SafetensorsWriter learner = new SafetensorsWriter();
     add(learner, PARAMETERS, checkpoint.learner().parameters());
@@ -56,6 +54,21 @@ record CheckpointFolder(Path path) {
                 POLICY, CheckpointManifest.Content.of(path.resolve(POLICY)),
                 LEARNER, CheckpointManifest.Content.of(path.resolve(LEARNER))));
     write(path.resolve(CheckpointManifest.NAME), manifest.render());
+  }
+
+  /** Adapters are written so that other tools read them too. */
+  private void writePolicy(Checkpoint checkpoint) throws IOException {
+    PolicyWeights kept = checkpoint.kept();
+    SortedMap<String, String> metadata = new TreeMap<>(checkpoint.metadata());
+    metadata.put(Checkpoint.POLICY_VERSION, Long.toString(kept.version()));
+    if (LoraFile.canHold(kept.tensors())) {
+      LoraFile.write(path.resolve(POLICY), kept.tensors(), metadata);
+      return;
+    }
+    SafetensorsWriter policy = new SafetensorsWriter();
+    metadata.forEach(policy::metadata);
+    add(policy, "", kept.tensors());
+    policy.write(path.resolve(POLICY));
   }
 
   private static void add(
@@ -112,7 +125,7 @@ record CheckpointFolder(Path path) {
     try (SafetensorsFile policy = SafetensorsFile.open(path.resolve(POLICY));
         SafetensorsFile learner = SafetensorsFile.open(path.resolve(LEARNER))) {
       SortedMap<String, String> metadata = new TreeMap<>(policy.metadata());
-      metadata.remove(Checkpoint.POLICY_VERSION);
+      metadata.keySet().removeAll(Checkpoint.RESERVED);
       return new Checkpoint(
           manifest.step(),
           manifest.position(),
@@ -143,9 +156,11 @@ record CheckpointFolder(Path path) {
     }
   }
 
-  private static PolicyWeights weights(SafetensorsFile policy) {
+  private PolicyWeights weights(SafetensorsFile policy) {
     String version = policy.metadata().getOrDefault(Checkpoint.POLICY_VERSION, "0");
-    return PolicyWeights.of(Long.parseLong(version), tensors(policy, ""));
+    return PolicyWeights.of(
+        Long.parseLong(version),
+        LoraFile.isLora(policy) ? LoraFile.read(path.resolve(POLICY)) : tensors(policy, ""));
   }
 
   /** The manifest, after a check of some files. */

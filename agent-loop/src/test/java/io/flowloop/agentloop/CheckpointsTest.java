@@ -7,6 +7,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.HostTensor;
+import io.flowloop.engine.SafetensorsFile;
 import io.flowloop.engine.glyph.GlyphConfig;
 import io.flowloop.engine.glyph.GlyphWeights;
 import java.io.IOException;
@@ -22,6 +23,8 @@ import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CheckpointsTest {
 
@@ -97,6 +100,47 @@ class CheckpointsTest {
     assertThat(Checkpoints.weights(path).version()).isEqualTo(14);
     assertThat(Checkpoints.weights(path).checksum())
         .isEqualTo(TinyCheckpoints.of(7, metadata, tensors).kept().checksum());
+  }
+
+  @Test
+  void save_adapters_areAFileThatDiffusersReads() {
+    SortedMap<String, HostTensor> adapters =
+        new TreeMap<>(
+            Map.of(
+                "blocks.0.to_q.lora_A.weight",
+                new HostTensor(List.of(1L, 2L), new float[] {0.1f, -0.0f}),
+                "blocks.0.to_q.lora_B.weight",
+                new HostTensor(List.of(3L, 1L), new float[] {1e38f, Float.NaN, 3})));
+    Checkpoint checkpoint = TinyCheckpoints.of(7, Map.of("model", "tiny"), adapters);
+
+    Path path = checkpoints.save(checkpoint);
+
+    try (SafetensorsFile policy = SafetensorsFile.open(path.resolve("policy.safetensors"));
+        SafetensorsFile learner = SafetensorsFile.open(path.resolve("learner.safetensors"))) {
+      assertThat(policy.tensors().keySet())
+          .containsExactly(
+              "transformer.blocks.0.to_q.lora_A.weight", "transformer.blocks.0.to_q.lora_B.weight");
+      assertThat(policy.metadata())
+          .containsOnlyKeys("format", "lora_adapter_metadata", "model", "policy_version");
+      assertThat(learner.tensors())
+          .containsKeys(
+              "parameters.blocks.0.to_q.lora_A.weight", "parameters.blocks.0.to_q.lora_B.weight");
+    }
+    TinyCheckpoints.assertSame(Checkpoints.load(path), checkpoint);
+    assertThat(Checkpoints.weights(path).checksum()).isEqualTo(checkpoint.kept().checksum());
+    assertThat(Checkpoints.weights(path).version()).isEqualTo(14);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"policy_version", "format", "lora_adapter_metadata"})
+  void checkpoint_metadataWithAKeyOfTheFiles_isRefused(String key) {
+    Map<String, String> metadata = Map.of(key, "mine");
+
+    assertThatThrownBy(() -> TinyCheckpoints.of(1, metadata, new TreeMap<>()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(
+            "[%s] (expected: 0 or more of both, and none of [format, lora_adapter_metadata,"
+                .formatted(key));
   }
 
   /** Vectors and the matrices of a model of width 16. */

@@ -6,15 +6,18 @@ import io.flowloop.config.LoraConfig;
 import io.flowloop.config.ModelConfig;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.FullPolicy;
+import io.flowloop.engine.LoraFile;
 import io.flowloop.engine.LoraPolicy;
 import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.PipelineEngine;
 import io.flowloop.engine.Policy;
 import io.flowloop.engine.PolicyLearner;
+import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.TorchRuntime;
 import io.flowloop.rollout.EngineFactory;
 import io.flowloop.rollout.LearnerFactory;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -35,8 +38,20 @@ public final class Engines {
    */
   public static EngineFactory of(ModelConfig model, int maxRowsPerForward) {
     Model kind = Model.of(model);
-    return index ->
-        new PipelineEngine(kind.load(model.on(device(model, index))), maxRowsPerForward);
+    return index -> {
+      Pipeline pipeline = kind.load(model.on(device(model, index)));
+      PipelineEngine engine = new PipelineEngine(pipeline, maxRowsPerForward);
+      try {
+        model
+            .adapter()
+            .map(path -> LoraFile.read(path, pipeline.layers()))
+            .ifPresent(adapter -> engine.load(PolicyWeights.of(0, adapter)));
+        return engine;
+      } catch (RuntimeException e) {
+        engine.close();
+        throw e;
+      }
+    };
   }
 
   /**
@@ -60,7 +75,16 @@ public final class Engines {
     LoraConfig lora = config.update().lora();
     return lora.rank() == 0
         ? FullPolicy::new
-        : pipeline -> new LoraPolicy(pipeline, lora, config.rollout().seed());
+        : pipeline ->
+            new LoraPolicy(
+                pipeline,
+                lora,
+                config.rollout().seed(),
+                config
+                    .model()
+                    .adapter()
+                    .map(path -> LoraFile.read(path, pipeline.layers()))
+                    .orElseGet(Collections::emptySortedMap));
   }
 
   /**
@@ -75,13 +99,21 @@ public final class Engines {
     if (!Model.exists(model.name())) {
       return model.name();
     }
-    return "%s %d x %d, %s, weights %08x, up to %d rows a forward"
+    String adapter =
+        model
+            .adapter()
+            .map(path -> ", adapter %08x".formatted(PolicyWeights.checksum(LoraFile.read(path))))
+            .orElse("");
+    String negative = model.negativePrompt().map(", negative prompt '%s'"::formatted).orElse("");
+    return "%s %d x %d, %s, weights %08x%s%s, up to %d rows a forward"
         .formatted(
             model.name(),
             model.imageHeight(),
             model.imageWidth(),
             model.dtype().toString().toLowerCase(Locale.ROOT),
             Model.of(model).checksum(model),
+            adapter,
+            negative,
             maxRowsPerForward);
   }
 

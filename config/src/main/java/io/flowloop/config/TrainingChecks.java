@@ -23,6 +23,13 @@ final class TrainingChecks {
   }
 
   void check(FlowLoopConfig config) {
+    if (findings.sound("model.adapter")) {
+      findings.require(
+          config.model().adapter().isEmpty() || config.update().lora().rank() > 0,
+          "model.adapter",
+          "null, as update.lora.rank is 0 and trains all weights; or the rank and targets of the"
+              + " adapter there");
+    }
     validationPrompts(config);
     if (findings.sound("rollout.n")) {
       String alone = "2 or more to train, as an image alone has nothing to be compared with";

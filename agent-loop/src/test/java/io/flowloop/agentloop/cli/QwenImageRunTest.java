@@ -3,12 +3,14 @@ package io.flowloop.agentloop.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flowloop.agentloop.TinyQwenFolder;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -81,9 +83,40 @@ class QwenImageRunTest {
     assertThat(Files.readString(dir.resolve("metrics.jsonl")))
         .contains("\"policy/fresh_ratio_error\":0.0");
 
-    Run drawn = run("rollout", "--checkpoint=" + dir, "output.dir=" + temp.resolve("drawn"));
+    Path last = dir.resolve("checkpoints/step-000002");
+    Run drawn = run("rollout", "--checkpoint=" + last, "output.dir=" + temp.resolve("drawn"));
     assertThat(drawn.exitCode()).as(drawn.err()).isZero();
     assertThat(temp.resolve("drawn/contact_sheet.png")).isNotEmptyFile();
+
+    Path best = dir.resolve("best");
+    Run adapted = run("rollout", "model.adapter=" + best, "output.dir=" + temp.resolve("adapted"));
+    assertThat(adapted.exitCode()).as(adapted.err()).isZero();
+    Run plain = run("rollout", "output.dir=" + temp.resolve("plain"));
+    assertThat(plain.exitCode()).as(plain.err()).isZero();
+
+    assertThat(greyLevels(temp.resolve("adapted"), temp.resolve("drawn"))).isLessThan(0.01);
+    assertThat(greyLevels(temp.resolve("plain"), temp.resolve("drawn"))).isGreaterThan(1);
+  }
+
+  /** Mean difference of two contact sheets. */
+  private static double greyLevels(Path folder, Path other) throws IOException {
+    BufferedImage image = ImageIO.read(folder.resolve("contact_sheet.png").toFile());
+    BufferedImage with = ImageIO.read(other.resolve("contact_sheet.png").toFile());
+    double sum = 0;
+    for (int y = 0; y < image.getHeight(); y++) {
+      for (int x = 0; x < image.getWidth(); x++) {
+        sum += Math.abs((image.getRGB(x, y) & 0xff) - (with.getRGB(x, y) & 0xff));
+      }
+    }
+    return sum / (image.getHeight() * image.getWidth());
+  }
+
+  @Test
+  void train_allWeightsOnTopOfAnAdapter_isRefused() throws IOException {
+    Run run = run("train", "model.adapter=" + temp, "update.miniBatch=2");
+
+    assertThat(run.exitCode()).isEqualTo(Failures.BAD_INPUT);
+    assertThat(run.err()).contains("model.adapter: \"" + temp).contains("update.lora.rank is 0");
   }
 
   @Test

@@ -75,7 +75,9 @@ class QwenImageRunTest {
             "sampler.sdeWindowSize=1",
             "sampler.sdeWindowRange=[0,3]",
             "update.miniBatch=2",
-            "update.optimizer.learningRate=1e-3",
+            "update.optimizer.learningRate=0.1",
+            "update.optimizer.warmupSteps=0",
+            "update.ema.decay=0",
             "update.activationCheckpointing=true",
             "update.lora.rank=4",
             "update.lora.targets=[to_q,to_k,to_v,to_out.0,add_q_proj,to_add_out,img_mlp.net.2]");
@@ -88,13 +90,13 @@ class QwenImageRunTest {
     assertThat(drawn.exitCode()).as(drawn.err()).isZero();
     assertThat(temp.resolve("drawn/contact_sheet.png")).isNotEmptyFile();
 
-    Path best = dir.resolve("best");
-    Run adapted = run("rollout", "model.adapter=" + best, "output.dir=" + temp.resolve("adapted"));
+    Run adapted = run("rollout", "model.adapter=" + last, "output.dir=" + temp.resolve("adapted"));
     assertThat(adapted.exitCode()).as(adapted.err()).isZero();
     Run plain = run("rollout", "output.dir=" + temp.resolve("plain"));
     assertThat(plain.exitCode()).as(plain.err()).isZero();
 
-    assertThat(greyLevels(temp.resolve("adapted"), temp.resolve("drawn"))).isLessThan(0.01);
+    assertThat(temp.resolve("adapted/contact_sheet.png"))
+        .hasSameBinaryContentAs(temp.resolve("drawn/contact_sheet.png"));
     assertThat(greyLevels(temp.resolve("plain"), temp.resolve("drawn"))).isGreaterThan(1);
   }
 

@@ -166,7 +166,8 @@ final class TrainerActor extends AbstractMatchingBehavior<TrainerActor.Command> 
             means.scorer(),
             means.cluster().map(TrainerCluster::rewards).orElse("rewards"),
             reward.concurrency(),
-            reward.timeout());
+            reward.timeout(),
+            Optional.empty());
     return node.map(joined -> joined.rewards(work, means.rollout().requestTimeout()))
         .orElseGet(work::pool);
   }

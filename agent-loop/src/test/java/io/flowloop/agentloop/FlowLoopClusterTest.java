@@ -104,10 +104,7 @@ class FlowLoopClusterTest {
     RewardFunctions rewards = RewardFunctions.of(Map.of(), Map.of(TinyLoop.brightness(), 1.0));
     String[] settings = trainer("cluster.minEngines=2", "cluster.roles=[trainer, worker]");
     try (FlowLoop loop = tiny.glyph(settings).build()) {
-      nodes.add(
-          node(
-              Optional.of(
-                  new RewardWork(rewards::score, rewards.identity(), 2, Duration.ofMinutes(1)))));
+      nodes.add(node(Optional.of(RewardWork.of(rewards, 2, Duration.ofMinutes(1)))));
       nodes.add(node(Optional.empty()));
       assertThat(loop.train().step()).isEqualTo(2);
     }

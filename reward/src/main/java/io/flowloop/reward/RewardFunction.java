@@ -37,6 +37,9 @@ public interface RewardFunction extends AutoCloseable {
   /**
    * Checks that a prompt can be scored at all; called for every prompt before the first image.
    *
+   * <p>A node that scores for others begins with a grey image for the prompt {@code "0"}, quotes
+   * included, unless this refuses it; if that gets no score, the node ends.
+   *
    * @throws IllegalArgumentException naming what is wrong with the prompt
    */
   default void checkPrompt(String prompt) {}

@@ -51,6 +51,7 @@ public final class ClusterNode implements AutoCloseable {
   private final ActorSystem<NodeActor.Command> system;
   private final NodeHealth health;
   private final SideChannel data;
+  private final CompletableFuture<Throwable> failure;
   private final CompletableFuture<End> end;
 
   private ClusterNode(
@@ -61,7 +62,8 @@ public final class ClusterNode implements AutoCloseable {
     this.system = system;
     this.health = health;
     this.data = data;
-    this.end = NodeLink.ended(system).thenRun(data::close).thenApply(_ -> end(failure));
+    this.failure = failure;
+    this.end = NodeLink.ended(system).thenRun(data::close).thenApply(_ -> end());
   }
 
   /**
@@ -71,7 +73,8 @@ public final class ClusterNode implements AutoCloseable {
    * @throws RolloutException if one of its ports cannot be listened on
    */
   public static ClusterNode start(ClusterConfig cluster, Work work) {
-    NodeHealth health = new NodeHealth(work.engines().map(EngineWork::count).orElse(0));
+    NodeHealth health =
+        new NodeHealth(work.engines().map(EngineWork::count).orElse(0), work.rewards().isPresent());
     CompletableFuture<Throwable> failure = new CompletableFuture<>();
     NodeLink link = NodeLink.open(cluster);
     NodeActor.Means means =
@@ -83,7 +86,8 @@ public final class ClusterNode implements AutoCloseable {
             work.rewards()
                 .map(
                     rewards ->
-                        new RewardHost.Means(rewards, link.data().client(), work.requestTimeout())),
+                        new RewardHost.Means(
+                            rewards, link.data().client(), health, work.requestTimeout())),
             health);
     List<Address> seeds = cluster.seedNodes().stream().map(seed -> address(seed)).toList();
     ActorSystem<NodeActor.Command> system =
@@ -108,7 +112,7 @@ public final class ClusterNode implements AutoCloseable {
         Integer.parseInt(seed.substring(colon + 1)));
   }
 
-  private End end(CompletableFuture<Throwable> failure) {
+  private End end() {
     if (failure.isDone()) {
       throw new RolloutException("node " + system.address(), failure.join());
     }
@@ -138,6 +142,11 @@ public final class ClusterNode implements AutoCloseable {
     return health;
   }
 
+  /** Whether the node ends, or has ended, with a failure. */
+  public boolean hasFailed() {
+    return failure.isDone();
+  }
+
   /** Bytes of samples that the trainer has not pulled yet. */
   public long bytesHeld() {
     return data.bytesHeld();
@@ -146,8 +155,8 @@ public final class ClusterNode implements AutoCloseable {
   /**
    * Why the node has ended, once it has.
    *
-   * @return fails with a {@link RolloutException} if an engine could not be created or could not
-   *     draw
+   * @return fails with a {@link RolloutException} if an engine could not be created, or a first
+   *     sample not be drawn or scored
    */
   public CompletionStage<End> ended() {
     return end;

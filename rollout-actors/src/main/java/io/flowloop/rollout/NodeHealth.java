@@ -4,7 +4,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * How far the engines of a node are, for those who ask whether it is ready.
+ * How far the engines and rewards of a node are, for those who ask whether it is ready.
  *
  * <p>Thread-safe.
  */
@@ -13,11 +13,18 @@ public final class NodeHealth {
   private final int engines;
   private final Set<Integer> loaded = ConcurrentHashMap.newKeySet();
   private final Set<Integer> drawn = ConcurrentHashMap.newKeySet();
+  private volatile boolean canaryReward;
   private volatile boolean memberUp;
 
-  /** Of a node with so many engines, none of which is there yet. */
-  public NodeHealth(int engines) {
+  /**
+   * Of a node that begins.
+   *
+   * @param engines of it, none of which is there yet
+   * @param scores whether it has reward functions, which have not been tried yet
+   */
+  public NodeHealth(int engines, boolean scores) {
     this.engines = engines;
+    this.canaryReward = !scores;
   }
 
   void up(boolean isUp) {
@@ -35,6 +42,10 @@ public final class NodeHealth {
   void stopped(int engine) {
     loaded.remove(engine);
     drawn.remove(engine);
+  }
+
+  void scored() {
+    canaryReward = true;
   }
 
   /** Whether the node is a member of its cluster that others can give work. */
@@ -55,5 +66,10 @@ public final class NodeHealth {
   /** Whether every engine has drawn a first sample. */
   public boolean canaryForward() {
     return canaries() == engines;
+  }
+
+  /** Whether the reward functions have scored a first image; true if there are none. */
+  public boolean canaryReward() {
+    return canaryReward;
   }
 }

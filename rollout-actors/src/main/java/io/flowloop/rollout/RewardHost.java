@@ -30,7 +30,8 @@ import org.apache.pekko.actor.typed.receptionist.ServiceKey;
 /**
  * The reward functions of a node, with which it scores images of the trainer of another node. It
  * pulls what the trainer's {@link RemoteRewards} wants, has a {@link RewardPool} score it, and
- * keeps what came of it until that is no longer wanted.
+ * keeps what came of it until that is no longer wanted. It can be found in the cluster once its
+ * functions have scored a canary; if they cannot, it fails, for then they could score no image.
  *
  * <p>The two tell each other states, not events, as {@link EngineHost} and {@link RemoteEngine} do:
  * a message may be lost or come twice, and no image and no reward is. It serves one trainer at a
@@ -65,6 +66,8 @@ final class RewardHost extends AbstractMatchingBehavior<RewardHost.Command> {
 
   /** Give the images to others: this node is leaving. */
   record Leave() implements Command {}
+
+  private record Tried(RewardPool.Answer answer) implements Command {}
 
   private record Pulled(
       long portion, Optional<List<RewardPool.Image>> images, Optional<Throwable> cause)
@@ -141,7 +144,7 @@ final class RewardHost extends AbstractMatchingBehavior<RewardHost.Command> {
    *
    * @param pullTimeout longest time for the images of a portion to come
    */
-  record Means(RewardWork work, DataClient client, Duration pullTimeout) {}
+  record Means(RewardWork work, DataClient client, NodeHealth health, Duration pullTimeout) {}
 
   /** A portion that is wanted, and what came of it. */
   private static final class Work {
@@ -174,10 +177,25 @@ final class RewardHost extends AbstractMatchingBehavior<RewardHost.Command> {
     this.means = means;
     this.pool = context.spawn(means.work().pool(), "pool");
     context.watch(pool);
-    context.getSystem().receptionist().tell(Receptionist.register(KEY, context.getSelf()));
-    context
-        .getLog()
-        .info("scores {} images at once: {}", means.work().concurrency(), means.work().identity());
+    means.work().canary().ifPresentOrElse(this::tryOut, this::offer);
+  }
+
+  private void tryOut(RewardPool.Image canary) {
+    ActorRef<RewardPool.Answers> asker =
+        getContext()
+            .messageAdapter(
+                RewardPool.Answers.class, answers -> new Tried(answers.answers().getFirst()));
+    pool.tell(new RewardPool.Score(List.of(canary), asker));
+  }
+
+  private void offer() {
+    RewardWork work = means.work();
+    means.health().scored();
+    getContext()
+        .getSystem()
+        .receptionist()
+        .tell(Receptionist.register(KEY, getContext().getSelf()));
+    getContext().getLog().info("scores {} images at once: {}", work.concurrency(), work.identity());
   }
 
   @Override
@@ -190,6 +208,7 @@ final class RewardHost extends AbstractMatchingBehavior<RewardHost.Command> {
                   HostFinder.nodeOf(getContext().getSystem()),
                   means.work().identity(),
                   means.work().concurrency()));
+      case Tried(RewardPool.Answer answer) -> onTried(answer);
       case Want want -> onWant(want);
       case Pulled pulled -> onPulled(pulled);
       case FromPool(long portion, RewardPool.Answers answers) -> onAnswers(portion, answers);
@@ -199,6 +218,18 @@ final class RewardHost extends AbstractMatchingBehavior<RewardHost.Command> {
       }
     }
     return this;
+  }
+
+  private void onTried(RewardPool.Answer answer) {
+    switch (answer) {
+      case RewardPool.Scored _ -> offer();
+      case RewardPool.Failed(int _, Throwable cause) ->
+          throw new RolloutException(
+              ("rewards, %s: a first image has no score (expected: one, or no other would have any);"
+                      + " mend what follows, or start the node without the role reward")
+                  .formatted(means.work().identity()),
+              cause);
+    }
   }
 
   private void onWant(Want want) {

@@ -13,10 +13,12 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.apache.pekko.actor.typed.ActorRef;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -261,16 +263,14 @@ class ClusterTest {
         cluster.node(
             rewards(
                 (prompt, image) -> {
-                  begun.countDown();
-                  ToyEngines.await(gate);
+                  if (!prompt.equals("canary")) {
+                    begun.countDown();
+                    ToyEngines.await(gate);
+                  }
                   return ToyEngines.brightness(prompt, image);
                 }));
-    TestProbe<RewardPool.Answers> asker = cluster.probe();
-    cluster
-        .rewards(rewards(ToyEngines::brightness))
-        .tell(
-            new RewardPool.Score(
-                IntStream.range(0, 12).mapToObj(RewardRouterTest::image).toList(), asker.ref()));
+    TestProbe<RewardPool.Answers> asker =
+        score(cluster.rewards(rewards(ToyEngines::brightness)), 12);
     ToyEngines.await(begun);
     asker.awaitAssert(
         TestCluster.LONG,
@@ -278,22 +278,57 @@ class ClusterTest {
             assertThat(leaver.health())
                 .returns(true, NodeHealth::memberUp)
                 .returns(true, NodeHealth::modelLoaded)
-                .returns(true, NodeHealth::canaryForward));
+                .returns(true, NodeHealth::canaryForward)
+                .returns(true, NodeHealth::canaryReward));
 
     leaver.close();
     cluster.node(rewards(ToyEngines::brightness));
 
-    List<RewardPool.Answer> answers = new ArrayList<>();
-    while (answers.size() < 12) {
-      answers.addAll(asker.receiveMessage(TestCluster.LONG).answers());
-    }
-    answers.sort(Comparator.comparingInt(RewardPool.Answer::sample));
-    assertThat(answers).isEqualTo(RewardRouterTest.expected(12));
+    assertThat(answers(asker, 12)).isEqualTo(RewardRouterTest.expected(12));
     gate.countDown();
     assertThat(TestCluster.ended(leaver)).isEqualTo(ClusterNode.End.CLOSED);
   }
 
+  private TestProbe<RewardPool.Answers> score(ActorRef<RewardPool.Command> router, int images) {
+    TestProbe<RewardPool.Answers> asker = cluster.probe();
+    router.tell(
+        new RewardPool.Score(
+            IntStream.range(0, images).mapToObj(RewardRouterTest::image).toList(), asker.ref()));
+    return asker;
+  }
+
+  private static List<RewardPool.Answer> answers(TestProbe<RewardPool.Answers> asker, int images) {
+    List<RewardPool.Answer> answers = new ArrayList<>();
+    while (answers.size() < images) {
+      answers.addAll(asker.receiveMessage(TestCluster.LONG).answers());
+    }
+    answers.sort(Comparator.comparingInt(RewardPool.Answer::sample));
+    return answers;
+  }
+
+  @Test
+  void rewards_thatCannotScoreACanary_endTheirNodeWithTheCause() {
+    ClusterNode node =
+        cluster.node(
+            rewards(
+                (_, _) -> {
+                  throw new NoClassDefFoundError("no such library");
+                }));
+
+    assertThat(node.ended().toCompletableFuture())
+        .failsWithin(TestCluster.LONG)
+        .withThrowableThat()
+        .withStackTraceContaining("rewards, 1.0 brightness: a first image has no score")
+        .withStackTraceContaining("no such library");
+    assertThat(node.health().canaryReward()).isFalse();
+  }
+
   private static RewardWork rewards(RewardScorer scorer) {
-    return new RewardWork(scorer, "1.0 brightness", 2, TIMEOUT);
+    return new RewardWork(
+        scorer,
+        "1.0 brightness",
+        2,
+        TIMEOUT,
+        Optional.of(new RewardPool.Image(0, "canary", RewardRouterTest.image(0).pixels())));
   }
 }

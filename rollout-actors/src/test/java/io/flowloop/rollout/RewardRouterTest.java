@@ -37,6 +37,7 @@ class RewardRouterTest {
       SideChannel.open(
           TestCluster.config(List.of(), List.of(ClusterRole.REWARD), Path.of("")),
           Optional.empty());
+  private final NodeHealth health = new NodeHealth(0, true);
   private final CountDownLatch gate = new CountDownLatch(1);
   private final Queue<String> scored = new ConcurrentLinkedQueue<>();
   private final TestProbe<RewardPool.Answers> asker = kit.createTestProbe();
@@ -54,7 +55,7 @@ class RewardRouterTest {
   }
 
   private static RewardWork work(RewardScorer scorer) {
-    return new RewardWork(scorer, IDENTITY, 2, TIMEOUT);
+    return new RewardWork(scorer, IDENTITY, 2, TIMEOUT, Optional.empty());
   }
 
   private Reward score(String prompt, RgbImage image) {
@@ -67,7 +68,7 @@ class RewardRouterTest {
   }
 
   private ActorRef<RewardHost.Command> host(RewardWork work, DataClient client) {
-    return kit.spawn(RewardHost.create(new RewardHost.Means(work, client, TIMEOUT)));
+    return kit.spawn(RewardHost.create(new RewardHost.Means(work, client, health, TIMEOUT)));
   }
 
   private ActorRef<RewardHost.Command> host(RewardScorer scorer) {
@@ -273,6 +274,32 @@ class RewardRouterTest {
   }
 
   @Test
+  void host_withACanary_isGivenImagesWhenItIsScored() {
+    CountDownLatch begun = new CountDownLatch(1);
+    RewardWork work =
+        new RewardWork(
+            (prompt, image) -> {
+              begun.countDown();
+              ToyEngines.await(gate);
+              return score(prompt, image);
+            },
+            IDENTITY,
+            2,
+            TIMEOUT,
+            Optional.of(image(7)));
+    host(work, data.client());
+    score(router(false, TIMEOUT), 4);
+    ToyEngines.await(begun);
+    assertThat(health.canaryReward()).isFalse();
+
+    gate.countDown();
+
+    assertThat(answers(4)).isEqualTo(expected(4));
+    assertThat(scored).hasSize(5).startsWith("prompt 7");
+    assertThat(health.canaryReward()).isTrue();
+  }
+
+  @Test
   void host_ofOtherRewards_isLeftAlone() {
     Queue<String> strange = new ConcurrentLinkedQueue<>();
     host(
@@ -283,7 +310,8 @@ class RewardRouterTest {
             },
             "2.0 brightness",
             2,
-            TIMEOUT),
+            TIMEOUT,
+            Optional.empty()),
         data.client());
     host(this::score);
 

@@ -110,8 +110,7 @@ final class NodeCommand implements Callable<Integer> {
   }
 
   private static RewardWork rewards(RewardConfig reward, RewardFunctions functions) {
-    return new RewardWork(
-        functions::score, functions.identity(), reward.concurrency(), reward.timeout());
+    return RewardWork.of(functions, reward.concurrency(), reward.timeout());
   }
 
   private static String plan(FlowLoopConfig config, ClusterNode.Work work) {
@@ -166,12 +165,7 @@ final class NodeCommand implements Callable<Integer> {
     try (ClusterNode node = ClusterNode.start(config.cluster(), work)) {
       stop.onRequest(node::close);
       if (config.http().port().isPresent()) {
-        var _ =
-            NodeHttp.start(
-                node.system(),
-                config.http(),
-                new NodeMeters(node),
-                has(config, ClusterRole.ENGINE) ? Engines.devices(config) : List.of());
+        serve(config, node);
       }
       return node.ended().toCompletableFuture().join();
     } catch (RolloutException e) {
@@ -181,6 +175,22 @@ final class NodeCommand implements Callable<Integer> {
       throw e;
     } catch (CompletionException e) {
       throw e.getCause() instanceof RolloutException known ? known : e;
+    }
+  }
+
+  private void serve(FlowLoopConfig config, ClusterNode node) {
+    try {
+      var _ =
+          NodeHttp.start(
+              node.system(),
+              config.http(),
+              new NodeMeters(node),
+              has(config, ClusterRole.ENGINE) ? Engines.devices(config) : List.of());
+    } catch (RuntimeException e) {
+      // One that ends already starts no server any more; its end says why.
+      if (!node.hasFailed() && !stop.requested()) {
+        throw e;
+      }
     }
   }
 }

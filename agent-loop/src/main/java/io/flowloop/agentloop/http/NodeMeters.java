@@ -10,7 +10,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
 /**
- * A node that draws for a trainer, as meters and conditions. The trainer counts its requests.
+ * A node that draws and scores for a trainer, as meters and conditions. The trainer counts its
+ * requests.
  *
  * <p>Thread-safe.
  *
@@ -41,6 +42,7 @@ public record NodeMeters(ClusterNode node) implements Watched {
     conditions.put("memberUp", health.memberUp());
     conditions.put("modelLoaded", health.modelLoaded());
     conditions.put("canaryForward", health.canaryForward());
+    conditions.put("canaryReward", health.canaryReward());
     return conditions;
   }
 }

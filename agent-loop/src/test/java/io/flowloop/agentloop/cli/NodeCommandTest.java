@@ -56,6 +56,26 @@ class NodeCommandTest {
   }
 
   @Test
+  void rewardsThatCannotScoreAFirstImage_endTheNodeAndSayWhy() {
+    Run run =
+        Run.of(
+            "node",
+            "--roles=reward",
+            "cluster.seedNodes=[127.0.0.1:1]",
+            "cluster.port=0",
+            "cluster.dataPort=0",
+            "cluster.insecure=true",
+            "http.port=0",
+            "reward.timeout=1 ms");
+
+    assertThat(run.exitCode()).isEqualTo(Failures.FAILED);
+    assertThat(run.err())
+        .contains("node failed: node ")
+        .contains("rewards, 1.0 ocr: a first image has no score")
+        .contains("no reward within PT0.001S (reward.timeout)");
+  }
+
+  @Test
   void printConfig_showsTheRolesGiven() {
     Run run = Run.of("node", "--print-config", "--roles=reward", SEEDS, "cluster.insecure=true");
 

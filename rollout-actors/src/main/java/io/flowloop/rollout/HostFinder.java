@@ -6,6 +6,8 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.StreamSupport;
+import org.apache.pekko.actor.Address;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Behavior;
@@ -14,6 +16,8 @@ import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.receptionist.Receptionist;
 import org.apache.pekko.actor.typed.receptionist.ServiceKey;
+import org.apache.pekko.cluster.MemberStatus;
+import org.apache.pekko.cluster.typed.Cluster;
 
 /**
  * A finder of one kind of hosts among the cluster's nodes. Each that is what the trainer has itself
@@ -83,6 +87,8 @@ final class HostFinder<H, D extends HostFinder.Described<H>>
     return address.substring(address.indexOf('@') + 1);
   }
 
+  private static final Set<MemberStatus> UP = Set.of(MemberStatus.up(), MemberStatus.weaklyUp());
+
   private static final Duration REPEAT = Duration.ofSeconds(1);
 
   /**
@@ -142,9 +148,23 @@ final class HostFinder<H, D extends HostFinder.Described<H>>
   }
 
   private void ask(ActorRef<H> ref, Host host) {
-    if (!host.described) {
+    if (!host.described && isUp(ref.path().address())) {
       ref.tell(kind.describe(descriptions));
     }
+  }
+
+  /**
+   * Whether hosts there can be watched. If another process of that address was a member before and
+   * this one is not up yet, Pekko says of them at once that they have ended.
+   */
+  private boolean isUp(Address node) {
+    return node.hasLocalScope()
+        || StreamSupport.stream(cluster().state().getMembers().spliterator(), false)
+            .anyMatch(member -> member.address().equals(node) && UP.contains(member.status()));
+  }
+
+  private Cluster cluster() {
+    return Cluster.get(getContext().getSystem());
   }
 
   private void reach(Host host, boolean reachable) {

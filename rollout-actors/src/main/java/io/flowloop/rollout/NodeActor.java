@@ -23,8 +23,8 @@ import org.apache.pekko.cluster.typed.JoinSeedNodes;
 import org.apache.pekko.cluster.typed.Subscribe;
 
 /**
- * The root of a node that joins a trainer: it keeps a host for each engine, a new one whenever one
- * has ended, and one for its reward functions. It ends when the trainer has left, for then there is
+ * The root of a node that joins a trainer: it keeps a host for each engine and one for its reward
+ * functions, a new one whenever one has ended. It ends when the trainer has left, for then there is
  * another cluster to join.
  */
 final class NodeActor extends AbstractMatchingBehavior<NodeActor.Command> {
@@ -61,7 +61,7 @@ final class NodeActor extends AbstractMatchingBehavior<NodeActor.Command> {
   private final Means means;
   private final CompletableFuture<Throwable> failure;
   private final Map<ActorRef<EngineHost.Command>, Integer> hosts = new HashMap<>();
-  private final Optional<ActorRef<RewardHost.Command>> rewardHost;
+  private Optional<ActorRef<RewardHost.Command>> rewardHost;
   private int spawned;
   private boolean leaving;
 
@@ -94,7 +94,7 @@ final class NodeActor extends AbstractMatchingBehavior<NodeActor.Command> {
 
   private ActorRef<RewardHost.Command> rewardHost(RewardHost.Means rewards) {
     ActorRef<RewardHost.Command> host =
-        getContext().spawn(RewardHost.create(rewards), "reward-host");
+        getContext().spawn(RewardHost.create(rewards), "reward-host-" + spawned++);
     getContext().watch(host);
     return host;
   }
@@ -146,13 +146,22 @@ final class NodeActor extends AbstractMatchingBehavior<NodeActor.Command> {
         yield Behaviors.stopped();
       }
       case Terminated ended -> {
-        ActorRef<EngineHost.Command> host = ended.getRef().unsafeUpcast();
-        Optional<Integer> index = Optional.ofNullable(hosts.remove(host));
-        // One that came up while the node leaves would be given requests.
-        means.engines().filter(_ -> !leaving).ifPresent(e -> index.ifPresent(i -> host(e, i)));
+        // One that came up while the node leaves would be given requests or images.
+        if (!leaving) {
+          replace(ended.getRef());
+        }
         yield this;
       }
       default -> this;
     };
+  }
+
+  private void replace(ActorRef<Void> ended) {
+    if (rewardHost.equals(Optional.of(ended.<RewardHost.Command>unsafeUpcast()))) {
+      rewardHost = means.rewards().map(this::rewardHost);
+    }
+    ActorRef<EngineHost.Command> host = ended.unsafeUpcast();
+    Optional<Integer> index = Optional.ofNullable(hosts.remove(host));
+    means.engines().ifPresent(engines -> index.ifPresent(i -> host(engines, i)));
   }
 }

@@ -34,8 +34,8 @@ import org.apache.pekko.actor.typed.receptionist.ServiceKey;
  * functions have scored a canary; if they cannot, it fails, for then they could score no image.
  *
  * <p>The two tell each other states, not events, as {@link EngineHost} and {@link RemoteEngine} do:
- * a message may be lost or come twice, and no image and no reward is. It serves one trainer at a
- * time, and the next one when that is gone.
+ * a message may be lost or come twice, and no image and no reward is. It serves one {@link
+ * RemoteRewards} and stops with it.
  */
 final class RewardHost extends AbstractMatchingBehavior<RewardHost.Command> {
 
@@ -356,9 +356,8 @@ final class RewardHost extends AbstractMatchingBehavior<RewardHost.Command> {
     return switch (signal) {
       case ChildFailed pool -> throw new IllegalStateException("rewards", pool.getCause());
       case Terminated _ -> {
-        forgetAll();
-        served = Optional.empty();
-        yield this;
+        getContext().getLog().info("rewards: their trainer is gone");
+        yield Behaviors.stopped();
       }
       case PostStop _ -> {
         works.values().forEach(work -> work.pull.cancel(false));
@@ -366,9 +365,5 @@ final class RewardHost extends AbstractMatchingBehavior<RewardHost.Command> {
       }
       default -> this;
     };
-  }
-
-  private void forgetAll() {
-    List.copyOf(works.keySet()).forEach(this::forget);
   }
 }

@@ -16,9 +16,12 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
+import org.apache.pekko.actor.PoisonPill;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.javadsl.Adapter;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -304,6 +307,40 @@ class ClusterTest {
     }
     answers.sort(Comparator.comparingInt(RewardPool.Answer::sample));
     return answers;
+  }
+
+  @Test
+  void rewards_ofANodeStartedAgainWithItsPort_areNotLostAgain() throws Exception {
+    ActorRef<RewardPool.Command> router = cluster.rewards(rewards(ToyEngines::brightness));
+    ClusterNode first = cluster.node(rewards(ToyEngines::brightness));
+    assertThat(answers(score(router, 4), 4)).isEqualTo(RewardRouterTest.expected(4));
+    int port = first.system().address().getPort().orElseThrow();
+
+    first.close();
+    assertThat(TestCluster.ended(first)).isEqualTo(ClusterNode.End.CLOSED);
+    AtomicInteger canaries = new AtomicInteger();
+    RewardScorer scorer =
+        (prompt, image) -> {
+          canaries.addAndGet(prompt.equals("canary") ? 1 : 0);
+          return ToyEngines.brightness(prompt, image);
+        };
+    cluster.node(rewards(scorer), port);
+
+    assertThat(answers(score(router, 4), 4)).isEqualTo(RewardRouterTest.expected(4));
+    assertThat(canaries).as("hosts, a new one whenever one was lost").hasValue(1);
+  }
+
+  @Test
+  void rewards_whoseRouterEnds_scoreForTheNextOne() {
+    cluster.node(rewards(ToyEngines::brightness));
+    ActorRef<RewardPool.Command> router = cluster.rewards(rewards(ToyEngines::brightness));
+    assertThat(answers(score(router, 4), 4)).isEqualTo(RewardRouterTest.expected(4));
+
+    Adapter.toClassic(router)
+        .tell(PoisonPill.getInstance(), org.apache.pekko.actor.ActorRef.noSender());
+    ActorRef<RewardPool.Command> next = cluster.rewards(rewards(ToyEngines::brightness));
+
+    assertThat(answers(score(next, 4), 4)).isEqualTo(RewardRouterTest.expected(4));
   }
 
   @Test

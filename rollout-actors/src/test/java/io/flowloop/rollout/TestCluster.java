@@ -30,6 +30,7 @@ final class TestCluster {
   private final TrainerNode trainer;
   private final ActorSystem<EngineRouter.Command> system;
   private final List<ClusterNode> nodes = new ArrayList<>();
+  private int routers;
 
   /** A trainer without engines of its own, which wants so many before it begins. */
   TestCluster(Path certificates, int minEngines, Duration requestTimeout) {
@@ -45,12 +46,17 @@ final class TestCluster {
   }
 
   static ClusterConfig config(List<String> seeds, List<ClusterRole> roles, Path certificates) {
+    return config(seeds, roles, certificates, 0);
+  }
+
+  private static ClusterConfig config(
+      List<String> seeds, List<ClusterRole> roles, Path certificates, int port) {
     return new ClusterConfig(
         true,
         Optional.of(roles),
         HOST,
         Optional.empty(),
-        0,
+        port,
         0,
         seeds,
         1,
@@ -90,19 +96,27 @@ final class TestCluster {
   ClusterNode node(EngineFactory engines, String model, Path ownCertificates) {
     RolloutRequest canary = RolloutRequest.of("canary", Sampling.ode(1), 0);
     return node(
-        Optional.of(new EngineWork(engines, 1, model, canary)), Optional.empty(), ownCertificates);
+        Optional.of(new EngineWork(engines, 1, model, canary)),
+        Optional.empty(),
+        ownCertificates,
+        0);
   }
 
   /** A node that scores and does not draw. */
   ClusterNode node(RewardWork rewards) {
-    return node(Optional.empty(), Optional.of(rewards), certificates);
+    return node(rewards, 0);
+  }
+
+  /** Likewise with a port that others had before. */
+  ClusterNode node(RewardWork rewards, int port) {
+    return node(Optional.empty(), Optional.of(rewards), certificates, port);
   }
 
   private ClusterNode node(
-      Optional<EngineWork> engines, Optional<RewardWork> rewards, Path ownCertificates) {
+      Optional<EngineWork> engines, Optional<RewardWork> rewards, Path ownCertificates, int port) {
     ClusterNode node =
         ClusterNode.start(
-            config(List.of(seed()), ClusterConfig.NODE_ROLES, ownCertificates),
+            config(List.of(seed()), ClusterConfig.NODE_ROLES, ownCertificates, port),
             new ClusterNode.Work(engines, rewards, requestTimeout));
     nodes.add(node);
     return node;
@@ -110,7 +124,8 @@ final class TestCluster {
 
   /** What takes the trainer's images, with rewards on nodes alone. */
   ActorRef<RewardPool.Command> rewards(RewardWork work) {
-    return system.systemActorOf(trainer.rewards(work, requestTimeout), "rewards", Props.empty());
+    return system.systemActorOf(
+        trainer.rewards(work, requestTimeout), "rewards-" + routers++, Props.empty());
   }
 
   <T> TestProbe<T> probe() {

@@ -70,7 +70,7 @@ final class ClusterChecks {
     findings.require(
         Set.copyOf(roles).containsAll(Set.of(ClusterRole.TRAINER, ClusterRole.WORKER)),
         "cluster.roles",
-        "trainer and worker among them, for a run");
+        "trainer and worker among them, for a run; no other node can have them");
     String own = cluster.host() + ":" + cluster.port();
     findings.require(
         cluster.seedNodes().isEmpty() || cluster.seedNodes().contains(own),
@@ -84,7 +84,8 @@ final class ClusterChecks {
     findings.require(
         !roles.isEmpty() && Set.of(ClusterRole.ENGINE, ClusterRole.REWARD).containsAll(roles),
         "cluster.roles",
-        "engine, reward or both, for a node; the trainer and its workers run with ./flowloop train");
+        "engine, reward or both, for a node; leave out trainer and worker, which ./flowloop train runs in"
+            + " one process");
     findings.require(
         !cluster.seedNodes().isEmpty(),
         "cluster.seedNodes",

@@ -116,7 +116,7 @@ final class RewardRouter extends AbstractMatchingBehavior<RewardRouter.Command> 
     switch (command) {
       case FromAskers(RewardPool.Command order) -> onOrder(order);
       case Join join -> onJoin(join);
-      case Reach(String name, boolean reachable) -> table.reach(name, reachable);
+      case Reach(String name, boolean reachable) -> onReach(name, reachable);
       case Lose(String name, Throwable cause) -> onLose(name, cause);
       case Leave(String name) -> onLeave(name);
       case Answered(int errand, RewardPool.Answers answers) -> onAnswered(errand, answers);
@@ -145,6 +145,15 @@ final class RewardRouter extends AbstractMatchingBehavior<RewardRouter.Command> 
     getContext().watchWith(pool, new Ended(join.name()));
     pools.put(join.name(), pool);
     table.join(join.name(), join.threads());
+  }
+
+  private void onReach(String name, boolean reachable) {
+    if (!reachable) {
+      getContext()
+          .getLog()
+          .warn("{} cannot be reached; others score its {} images", name, table.held(name));
+    }
+    table.reach(name, reachable);
   }
 
   private void onLose(String name, Throwable cause) {

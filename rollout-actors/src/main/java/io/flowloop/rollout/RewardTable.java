@@ -112,6 +112,11 @@ final class RewardTable<A> {
     places.put(place, new Place(place, threads));
   }
 
+  /** Images that a place has and has not answered. */
+  int held(String name) {
+    return Optional.ofNullable(places.get(name)).map(Place::held).orElse(0);
+  }
+
   /** A place is gone, and what it has is scored elsewhere. */
   void leave(String place) {
     Optional.ofNullable(places.remove(place)).ifPresent(this::takeBack);

@@ -92,8 +92,10 @@ class RewardTableTest {
     assertThat(table.settle(errand.number(), errand.images().getFirst().sample()))
         .contains(new Settled<>("first", 0));
     table.add("second", images(1));
+    assertThat(table.held("a")).isEqualTo(3);
 
     table.leave("a");
+    assertThat(table.held("a")).isZero();
     assertThat(table.hasPlace()).isFalse();
     assertThat(table.takeEnded()).containsExactly(errand.number());
     table.join("b", 4);

@@ -106,6 +106,13 @@ final class FaultCluster implements AutoCloseable {
     return FlowLoopCommand.ofMain(FaultNode.class, args.toArray(String[]::new));
   }
 
+  /** The process of a node that scores and does not draw, to be started. */
+  FlowLoopCommand scorer(String host, long rewardMillis, String... settings) {
+    List<String> all = new ArrayList<>(List.of("cluster.roles=[reward]"));
+    all.addAll(List.of(settings));
+    return node(host, rewardMillis, all.toArray(String[]::new));
+  }
+
   /** The settings with which a node of that host joins. */
   List<String> joining(String host) {
     return List.of(

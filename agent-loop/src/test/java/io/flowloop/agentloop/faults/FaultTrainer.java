@@ -5,8 +5,6 @@ import io.flowloop.agentloop.RolloutListener;
 import io.flowloop.config.ConfigLoader;
 import io.flowloop.config.ConfigSources;
 import io.flowloop.config.FlowLoopConfig;
-import io.flowloop.engine.RgbImage;
-import io.flowloop.reward.RewardFunction;
 import io.flowloop.rollout.RewardedSample;
 import io.flowloop.rollout.RolloutBatch;
 import io.flowloop.rollout.ToyEngines;
@@ -40,25 +38,10 @@ final class FaultTrainer {
 
   private FaultTrainer() {}
 
-  /** A reward of an image alone that takes its time. */
-  private record SlowBrightness(long millis) implements RewardFunction {
-
-    @Override
-    public String name() {
-      return "brightness";
-    }
-
-    @Override
-    public double score(String prompt, RgbImage image) {
-      LockSupport.parkNanos(Duration.ofMillis(millis).toNanos());
-      return ToyEngines.brightness(prompt, image).total();
-    }
-  }
-
   public static void main(String[] args) throws Exception {
     long begun = System.nanoTime();
     IntPredicate goesOn = goesOn(args[0], begun);
-    long rewardMillis = Long.parseLong(args[1]);
+    PacedReward reward = new PacedReward(Duration.ofMillis(Long.parseLong(args[1])));
     FlowLoopConfig config =
         ConfigLoader.load(
                 ConfigSources.of(Arrays.copyOfRange(args, 2, args.length)), FlowLoop.knownNames())
@@ -66,6 +49,7 @@ final class FaultTrainer {
     int expected = 0;
     int done = 0;
     int twice = 0;
+    int wrong = 0;
     long hash = 1;
     try (FlowLoop loop =
         FlowLoop.builder(config)
@@ -75,7 +59,7 @@ final class FaultTrainer {
                 })
             .promptCheck(_ -> {})
             .ownRewardsOnly()
-            .rewardFunction(new SlowBrightness(rewardMillis), 1)
+            .rewardFunction(reward, 1)
             .build()) {
       for (int step = 0; goesOn.test(step); step++) {
         List<String> prompts = prompts(config.data().promptsPerStep(), step);
@@ -85,6 +69,7 @@ final class FaultTrainer {
         for (RewardedSample sample : batch.samples()) {
           rows.add(sample.row().index());
           hash = 31 * hash + Arrays.hashCode(sample.sample().image().rgb());
+          wrong += isRewardOfItsImage(sample) ? 0 : 1;
         }
         done += rows.size();
         twice += batch.samples().size() - rows.size();
@@ -92,16 +77,24 @@ final class FaultTrainer {
       }
       Map<String, Integer> metrics = metricsAtTheEnd(config.http().port().orElseThrow());
       System.out.printf(
-          "%s %d %d %d %d %d %d %x%n",
+          "%s %d %d %d %d %d %d %d %x%n",
           VERDICT,
           expected,
           done,
           twice,
-          sum(metrics, "flowloop_leases"),
+          wrong,
+          leases(metrics),
           sum(metrics, "flowloop_requests_retried"),
           sum(metrics, "flowloop_results_late"),
           hash);
     }
+  }
+
+  /** Whoever scored it, in whatever process. */
+  private static boolean isRewardOfItsImage(RewardedSample sample) {
+    return sample
+        .reward()
+        .equals(ToyEngines.brightness(sample.row().prompt(), sample.sample().image()));
   }
 
   private static IntPredicate goesOn(String steps, long begun) {
@@ -122,7 +115,7 @@ final class FaultTrainer {
       throws IOException, InterruptedException {
     long end = System.nanoTime() + Duration.ofMinutes(1).toNanos();
     Map<String, Integer> metrics = metrics(port);
-    while (sum(metrics, "flowloop_leases") > 0 && System.nanoTime() < end) {
+    while (leases(metrics) > 0 && System.nanoTime() < end) {
       LockSupport.parkNanos(Duration.ofMillis(100).toNanos());
       metrics = metrics(port);
     }
@@ -149,6 +142,13 @@ final class FaultTrainer {
               });
       return metrics;
     }
+  }
+
+  /** Requests that an engine has, and portions of images that somebody scores or is to score. */
+  private static int leases(Map<String, Integer> metrics) {
+    return sum(metrics, "flowloop_leases")
+        + sum(metrics, "flowloop_rewards_busy")
+        + sum(metrics, "flowloop_rewards_waiting");
   }
 
   private static int sum(Map<String, Integer> metrics, String series) {

@@ -2,6 +2,7 @@ package io.flowloop.agentloop.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flowloop.agentloop.cli.FlowLoopCommand;
 import io.flowloop.agentloop.cli.FlowLoopProcess;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -28,6 +29,9 @@ class NodeFaultsTest {
   private FlowLoopProcess first;
   private FlowLoopProcess second;
 
+  /** Of the first node. */
+  private final int port = FaultCluster.freePort();
+
   NodeFaultsTest(FaultTable table) {
     this.table = table;
   }
@@ -36,8 +40,8 @@ class NodeFaultsTest {
   void start() throws InterruptedException {
     cluster = new FaultCluster(dir, FaultCluster.LOOPBACK);
     trainer = cluster.start(cluster.trainer(STEPS, 0, "cluster.minEngines=2"));
-    first = cluster.start(cluster.node(FaultCluster.LOOPBACK, STEP_MILLIS));
-    second = cluster.start(cluster.node(FaultCluster.LOOPBACK, STEP_MILLIS));
+    first = cluster.start(node(port));
+    second = cluster.start(node(0));
     FaultCluster.awaitJoined(trainer, 2);
     String _ = trainer.awaitLine("^step 3$");
   }
@@ -45,6 +49,10 @@ class NodeFaultsTest {
   @AfterEach
   void stop() {
     cluster.close();
+  }
+
+  private FlowLoopCommand node(int messages) {
+    return cluster.node(FaultCluster.LOOPBACK, STEP_MILLIS, "cluster.port=" + messages);
   }
 
   private void assertHolds(int number, String fault, String how, Duration recovery)
@@ -62,6 +70,17 @@ class NodeFaultsTest {
 
     assertHolds(1, "an engine node dies", "kill -9 of one of two, mid-forward", recovery);
     assertThat(recovery).isLessThan(Duration.ofSeconds(10));
+  }
+
+  @Test
+  void killedAndStartedAgain_itDrawsAgain() throws InterruptedException {
+    long begun = System.nanoTime();
+    assertThat(first.kill()).isEqualTo(FlowLoopProcess.KILLED);
+    var _ = cluster.start(node(port));
+    String _ = trainer.awaitLine("engine 0 of 127.0.0.1:%d, start 2 joins$".formatted(port));
+    Duration recovery = Duration.ofNanos(System.nanoTime() - begun);
+
+    assertHolds(1, "an engine node dies", "kill -9 of one of two, started again", recovery);
   }
 
   @Test

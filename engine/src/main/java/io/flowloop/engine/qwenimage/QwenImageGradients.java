@@ -6,7 +6,6 @@ import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.SafetensorsFile;
 import io.flowloop.engine.TensorScope;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -94,8 +93,6 @@ final class QwenImageGradients {
 
   private float[] gradient(QwenImageTransformer.Place place) {
     NDArray gradient = pipeline.weight(place.name()).getGradient();
-    float[] all = pipeline.kernels().one("float32_copy", gradient).toFloatArray();
-    int part = all.length / place.parts();
-    return Arrays.copyOfRange(all, place.part() * part, (place.part() + 1) * part);
+    return place.of(pipeline.kernels().one("float32_copy", gradient).toFloatArray());
   }
 }

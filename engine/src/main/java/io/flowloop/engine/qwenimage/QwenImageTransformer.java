@@ -10,6 +10,7 @@ import io.flowloop.engine.MmditNames;
 import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.TensorScope;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -144,12 +145,27 @@ final class QwenImageTransformer {
    *
    * @param name the weight on the device
    * @param part which of its equal parts, from 0
-   * @param parts how many it has
+   * @param parts how many it has; 0 for both halves, the second first
    */
-  record Place(String name, int part, int parts) {}
+  record Place(String name, int part, int parts) {
 
-  /** Where a weight of the file lies, none of the output's modulation. */
+    /** The weight's numbers, of those on the device. */
+    float[] of(float[] all) {
+      if (parts == 0) {
+        float[] swapped = Arrays.copyOfRange(all, all.length / 2, all.length + all.length / 2);
+        System.arraycopy(all, 0, swapped, all.length / 2, all.length / 2);
+        return swapped;
+      }
+      int size = all.length / parts;
+      return Arrays.copyOfRange(all, part * size, (part + 1) * size);
+    }
+  }
+
+  /** Where a weight of the file lies. */
   static Place place(String name) {
+    if (name.startsWith(NORM_OUT)) {
+      return new Place(name.replace(NORM_OUT, SHIFT_SCALE), 0, 0);
+    }
     for (Stream stream : STREAMS) {
       for (int part = 0; part < stream.parts.size(); part++) {
         String layer = "." + stream.parts.get(part) + ".";

@@ -5,6 +5,9 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.flowloop.config.Dtype;
+import java.io.File;
+import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -20,14 +23,17 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 
 /**
  * The tensors of one component of a model folder, in one safetensors file or in several with an
  * index, as Hugging Face lays them out.
  *
- * <p>Files are mapped, and each tensor is moved to the device by itself: plain memory holds no more
- * than the pages that the system keeps of a file.
+ * <p>Files are mapped, and each tensor is moved to the device by itself, in a mapping of its own:
+ * of files of any size, this process holds no more than one tensor.
  */
 public final class ComponentWeights implements AutoCloseable {
 
@@ -36,9 +42,17 @@ public final class ComponentWeights implements AutoCloseable {
 
   private static final int FINGERPRINT_BYTES = 4096;
 
+  /** Weights that are not read: variants, shards without their index, pickles. */
+  private static final Pattern OTHER_WEIGHTS =
+      Pattern.compile(".*\\.(safetensors|bin|pt|pth|ckpt|gguf)");
+
+  /** How many of them are named. */
+  private static final int OTHERS = 3;
+
   /** A tensor under the name that its file has for it. */
   private record Stored(SafetensorsFile file, SafetensorsTensor tensor) {}
 
+  private final Path model;
   private final String component;
   private final ModelProblems problems;
   private final List<SafetensorsFile> files = new ArrayList<>();
@@ -49,7 +63,8 @@ public final class ComponentWeights implements AutoCloseable {
 
   private boolean whole = true;
 
-  private ComponentWeights(String component, ModelProblems problems) {
+  private ComponentWeights(Path model, String component, ModelProblems problems) {
+    this.model = model;
     this.component = component;
     this.problems = problems;
   }
@@ -70,7 +85,7 @@ public final class ComponentWeights implements AutoCloseable {
       String stem,
       Function<String, Optional<String>> names,
       ModelProblems problems) {
-    ComponentWeights weights = new ComponentWeights(component, problems);
+    ComponentWeights weights = new ComponentWeights(folder, component, problems);
     Path single = folder.resolve(component, stem + ".safetensors");
     Path index = folder.resolve(component, stem + ".safetensors.index.json");
     if (Files.isRegularFile(single)) {
@@ -80,10 +95,29 @@ public final class ComponentWeights implements AutoCloseable {
     } else {
       weights.whole = false;
       problems.add(
-          "%s/%s: missing (expected: it, or %s with the files that it names)"
-              .formatted(component, single.getFileName(), index.getFileName()));
+          "%s/%s: missing (expected: it, or %s with the files that it names)%s"
+              .formatted(
+                  component, single.getFileName(), index.getFileName(), weights.inItsPlace()));
     }
     return weights;
+  }
+
+  /** What else in the folder looks like weights. */
+  private String inItsPlace() {
+    try (Stream<Path> files = Files.list(model.resolve(component))) {
+      String others =
+          files
+              .map(file -> String.valueOf(file.getFileName()))
+              .filter(file -> OTHER_WEIGHTS.matcher(file).matches())
+              .sorted()
+              .limit(OTHERS)
+              .collect(Collectors.joining(", "));
+      return others.isEmpty()
+          ? ""
+          : "; there is %s: save the model as safetensors, without a variant".formatted(others);
+    } catch (IOException e) {
+      return "";
+    }
   }
 
   private void addAll(Path index, Function<String, Optional<String>> names) {
@@ -95,7 +129,7 @@ public final class ComponentWeights implements AutoCloseable {
               (name, shard) -> shards.computeIfAbsent(shard, _ -> new ArrayList<>()).add(name));
     } catch (EngineException e) {
       whole = false;
-      problems.add(String.valueOf(e.getMessage()));
+      problems.add(within(e));
     }
     shards.forEach((shard, promised) -> add(shard, promised, names));
   }
@@ -121,8 +155,13 @@ public final class ComponentWeights implements AutoCloseable {
     } catch (EngineException e) {
       whole &= !promised.isEmpty();
       promised.forEach(tensor -> names.apply(tensor).ifPresent(unread::add));
-      problems.add(String.valueOf(e.getMessage()));
+      problems.add(within(e));
     }
+  }
+
+  /** What is wrong with a file, by its name within the model. */
+  private String within(EngineException e) {
+    return String.valueOf(e.getMessage()).replace(model + File.separator, "");
   }
 
   private void add(String name, SafetensorsFile file, SafetensorsTensor tensor) {
@@ -137,7 +176,7 @@ public final class ComponentWeights implements AutoCloseable {
   }
 
   /**
-   * Finds tensors that are missing, too many or of another shape.
+   * Finds tensors that are missing, too many, of another shape or too large to be moved.
    *
    * @param layout shapes by our names
    */
@@ -149,6 +188,11 @@ public final class ComponentWeights implements AutoCloseable {
             problems.add(
                 "%s: tensor %s has shape %s (expected: %s)"
                     .formatted(component, name, stored.tensor().shape(), shape));
+          } else if (stored != null && stored.tensor().bytes() > SafetensorsFile.MAX_ARRAY) {
+            problems.add(
+                "%s: tensor %s has %d bytes (expected: at most %d); save the model in bfloat16"
+                    .formatted(
+                        component, name, stored.tensor().bytes(), SafetensorsFile.MAX_ARRAY));
           } else if (stored == null && whole && !unread.contains(name)) {
             problems.add(
                 "%s: tensor %s is missing (expected: shape %s)".formatted(component, name, shape));
@@ -194,9 +238,10 @@ public final class ComponentWeights implements AutoCloseable {
           "%s: tensor %s (expected: one of its %d)".formatted(component, name, tensors.size()));
     }
     SafetensorsTensor tensor = stored.tensor();
-    ByteBuffer bytes = stored.file().bytes(tensor.name());
     Shape shape = new Shape(tensor.shape().stream().mapToLong(Long::longValue).toArray());
-    try (TensorScope _ = new TensorScope()) {
+    try (Arena arena = Arena.ofConfined();
+        TensorScope _ = new TensorScope()) {
+      ByteBuffer bytes = stored.file().bytes(tensor.name(), arena);
       // DJL cannot name bfloat16, whose bits travel as float16. On a CPU the tensor lies in the
       // mapped file, so what is kept is a copy.
       NDArray mapped =

@@ -14,6 +14,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -26,7 +27,8 @@ import java.util.TreeMap;
  */
 public final class SafetensorsFile implements AutoCloseable {
 
-  // One mapping a file: a segment, unlike a buffer, may span more than 2 GB. Tensors are slices.
+  // One mapping a file: a segment, unlike a buffer, may span more than 2 GB. Tensors are slices,
+  // unless one is asked for in a mapping of its own.
 
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -36,15 +38,23 @@ public final class SafetensorsFile implements AutoCloseable {
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   /** What every JVM can allocate: some stop a few elements short of the largest int. */
-  private static final int MAX_ARRAY = Integer.MAX_VALUE - 8;
+  static final int MAX_ARRAY = Integer.MAX_VALUE - 8;
 
-  /** One file in memory and what its header says. */
-  private record Shard(MemorySegment file, SafetensorsHeader header) {
+  /**
+   * One file in memory and what its header says.
+   *
+   * @param path of the file; empty for a buffer
+   */
+  private record Shard(Optional<Path> path, MemorySegment file, SafetensorsHeader header) {}
 
-    static Shard of(String origin, MemorySegment file) {
-      return new Shard(file, SafetensorsHeader.read(origin, file));
-    }
-  }
+  /**
+   * Where a tensor's data lies.
+   *
+   * @param path of the file; empty for a buffer
+   * @param begin its first byte there
+   * @param segment its bytes in memory
+   */
+  private record Data(Optional<Path> path, long begin, MemorySegment segment) {}
 
   private interface IntToFloat {
     float at(int index);
@@ -54,7 +64,7 @@ public final class SafetensorsFile implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final SortedMap<String, String> metadata = new TreeMap<>();
   private final SortedMap<String, SafetensorsTensor> tensors = new TreeMap<>();
-  private final Map<String, MemorySegment> data = new HashMap<>();
+  private final Map<String, Data> data = new HashMap<>();
 
   private SafetensorsFile(String origin) {
     this.origin = origin;
@@ -88,7 +98,8 @@ public final class SafetensorsFile implements AutoCloseable {
    */
   public static SafetensorsFile of(String origin, ByteBuffer buffer) {
     SafetensorsFile file = new SafetensorsFile(origin);
-    file.add(Shard.of(origin, MemorySegment.ofBuffer(buffer)));
+    MemorySegment whole = MemorySegment.ofBuffer(buffer);
+    file.add(new Shard(Optional.empty(), whole, SafetensorsHeader.read(origin, whole)));
     return file;
   }
 
@@ -122,9 +133,38 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws EngineException if there is no such tensor, or it is larger than a buffer can be
    */
   public ByteBuffer bytes(String name) {
+    return buffer(fitting(name).segment());
+  }
+
+  /**
+   * A tensor's data as {@link #bytes(String)} gives it, valid until {@code arena} is closed: pages
+   * of it that were read no longer count as memory of this process then.
+   *
+   * @throws EngineException if there is no such tensor, it is larger than a buffer can be, or the
+   *     file can no longer be read
+   */
+  public ByteBuffer bytes(String name, Arena arena) {
+    Data place = fitting(name);
+    if (place.path().isEmpty()) {
+      return buffer(place.segment());
+    }
+    try (FileChannel channel = FileChannel.open(place.path().get(), StandardOpenOption.READ)) {
+      return buffer(
+          channel.map(
+              FileChannel.MapMode.READ_ONLY, place.begin(), place.segment().byteSize(), arena));
+    } catch (IOException e) {
+      throw unreadable(place.path().get(), e);
+    }
+  }
+
+  private Data fitting(String name) {
     SafetensorsTensor tensor = tensor(name);
     checkFits(tensor, tensor.bytes(), "bytes");
-    return segment(tensor).asByteBuffer().asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN);
+    return data(tensor);
+  }
+
+  private static ByteBuffer buffer(MemorySegment segment) {
+    return segment.asByteBuffer().asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN);
   }
 
   /**
@@ -136,7 +176,7 @@ public final class SafetensorsFile implements AutoCloseable {
   public float[] floats(String name) {
     SafetensorsTensor tensor = tensor(name);
     checkFits(tensor, tensor.elements(), "elements");
-    MemorySegment segment = segment(tensor);
+    MemorySegment segment = data(tensor).segment();
     int count = (int) tensor.elements();
     return switch (tensor.dtype()) {
       case F32 -> segment.toArray(FLOAT);
@@ -158,7 +198,7 @@ public final class SafetensorsFile implements AutoCloseable {
       throw wrongDtype(tensor, "I64");
     }
     checkFits(tensor, tensor.elements(), "elements");
-    return segment(tensor).toArray(LONG);
+    return data(tensor).segment().toArray(LONG);
   }
 
   /** Unmaps the files; buffers handed out throw an {@link IllegalStateException} from then on. */
@@ -169,7 +209,7 @@ public final class SafetensorsFile implements AutoCloseable {
 
   private void add(Shard shard) {
     metadata.putAll(shard.header.metadata());
-    shard.header.entries().values().forEach(entry -> add(entry, shard.file));
+    shard.header.entries().values().forEach(entry -> add(entry, shard));
   }
 
   private void add(SafetensorsIndex index) {
@@ -193,25 +233,32 @@ public final class SafetensorsFile implements AutoCloseable {
                     "tensor: %s, missing in %s (expected: there, as %s says)"
                         .formatted(name, path, origin));
               }
-              add(entry, shard.file);
+              add(entry, shard);
             });
   }
 
-  private void add(SafetensorsHeader.Entry entry, MemorySegment file) {
-    tensors.put(entry.tensor().name(), entry.tensor());
-    data.put(entry.tensor().name(), file.asSlice(entry.begin(), entry.tensor().bytes()));
+  private void add(SafetensorsHeader.Entry entry, Shard shard) {
+    SafetensorsTensor tensor = entry.tensor();
+    tensors.put(tensor.name(), tensor);
+    data.put(
+        tensor.name(),
+        new Data(shard.path, entry.begin(), shard.file.asSlice(entry.begin(), tensor.bytes())));
   }
 
   private Shard map(Path path) {
     try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-      return Shard.of(
-          path.toString(), channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena));
+      MemorySegment file = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+      return new Shard(Optional.of(path), file, SafetensorsHeader.read(path.toString(), file));
     } catch (IOException e) {
-      throw new EngineException("%s cannot be read: %s".formatted(path, e), e);
+      throw unreadable(path, e);
     }
   }
 
-  private MemorySegment segment(SafetensorsTensor tensor) {
+  private static EngineException unreadable(Path path, IOException cause) {
+    return new EngineException("%s cannot be read: %s".formatted(path, cause), cause);
+  }
+
+  private Data data(SafetensorsTensor tensor) {
     return Objects.requireNonNull(data.get(tensor.name()));
   }
 

@@ -1,19 +1,27 @@
 package io.flowloop.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import ai.djl.ndarray.NDArray;
 import io.flowloop.config.Device;
 import io.flowloop.config.Dtype;
 import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 class ComponentWeightsTest {
@@ -100,6 +108,74 @@ class ComponentWeightsTest {
     }
   }
 
+  /** As on the way to another device: what is loaded is gone before the next tensor comes. */
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void load_fileLargerThanWhatIsHeld_leavesMemoryBehindEachTensor() throws IOException {
+    int count = 64;
+    long[] shape = {2048, 2048};
+    writeEmpty(count, shape);
+
+    try (LoadedDevice device = LoadedDevice.open(new Device.Cpu(), 1);
+        ComponentWeights weights = open()) {
+      weights.load("t0", device.kernels(), device.manager(), Dtype.BFLOAT16).close();
+      Path peak = Path.of("/proc/self/clear_refs");
+      assumeThat(peak).isWritable();
+      // Sets the peak back to what there is.
+      Files.writeString(peak, "5");
+      long before = status("VmRSS");
+      for (int i = 0; i < count; i++) {
+        weights.load("t" + i, device.kernels(), device.manager(), Dtype.BFLOAT16).close();
+      }
+
+      long tensor = 2 * shape[0] * shape[1];
+      assertThat(status("VmHWM") - before).isLessThan(16 * tensor).isLessThan(count * tensor / 2);
+    }
+  }
+
+  @Test
+  void check_tensorLargerThanABuffer_isFoundBeforeItIsLoaded() throws IOException {
+    writeEmpty(1, 1 << 15, 1 << 15);
+    SequencedMap<String, List<Long>> layout = new LinkedHashMap<>();
+    layout.put("t0", List.of(1L << 15, 1L << 15));
+
+    try (ComponentWeights weights = open()) {
+      weights.check(layout);
+    }
+    assertThat(problems.found())
+        .containsExactly(
+            "part: tensor t0 has 2147483648 bytes (expected: at most 2147483639); save the model in"
+                + " bfloat16");
+  }
+
+  /** A file of bfloat16 zeros that takes no room on the disk. */
+  private void writeEmpty(int count, long... shape) throws IOException {
+    Path file = folder.resolve("part", "model.safetensors");
+    long bytes = 2 * shape[0] * shape[1];
+    String entries =
+        IntStream.range(0, count)
+            .mapToObj(
+                i ->
+                    "\"t%d\":{\"dtype\":\"BF16\",\"shape\":%s,\"data_offsets\":[%d,%d]}"
+                        .formatted(i, Arrays.toString(shape), i * bytes, (i + 1) * bytes))
+            .collect(Collectors.joining(",", "{", "}"));
+    byte[] header = entries.getBytes(StandardCharsets.UTF_8);
+    try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
+      out.writeLong(Long.reverseBytes(header.length));
+      out.write(header);
+      out.setLength(Long.BYTES + header.length + count * bytes);
+    }
+  }
+
+  /** Bytes of a line in kB of what Linux says of this process. */
+  private static long status(String key) throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/status")).stream()
+        .filter(line -> line.startsWith(key + ":"))
+        .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("[^0-9]", "")))
+        .findFirst()
+        .orElseThrow();
+  }
+
   @Test
   void check_wrongTensors_findsAllWithShapes() throws IOException {
     write(
@@ -126,7 +202,7 @@ class ComponentWeightsTest {
     write("2.safetensors", writer(SafetensorsDtype.F32, "b"));
     Path torn = folder.resolve("part", "2.safetensors");
     byte[] bytes = Files.readAllBytes(torn);
-    Files.write(torn, java.util.Arrays.copyOf(bytes, bytes.length - 1));
+    Files.write(torn, Arrays.copyOf(bytes, bytes.length - 1));
     index(
         """
         {'weight_map': {'a': '1.safetensors', 'b': '2.safetensors', 'c': '3.safetensors'}}\

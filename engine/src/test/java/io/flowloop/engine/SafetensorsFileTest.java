@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -49,6 +50,24 @@ class SafetensorsFileTest {
       assertThat(file.bytes("brain")).isEqualTo(ByteBuffer.wrap(new byte[] {-64, 63, -128, -1}));
       assertThat(file.bytes("matrix").getFloat(8)).isEqualTo(-3);
       assertThat(file.bytes("matrix").isReadOnly()).isTrue();
+    }
+  }
+
+  @Test
+  void bytes_inAMappingOfItsOwn_areTheSameUntilThatIsClosed() throws IOException {
+    try (SafetensorsFile file = SafetensorsFile.open(write("a.safetensors", example()));
+        SafetensorsFile buffer = SafetensorsFile.of("resource", ByteBuffer.wrap(example()))) {
+      ByteBuffer own;
+      try (Arena arena = Arena.ofConfined()) {
+        own = file.bytes("matrix", arena);
+
+        assertThat(own).isEqualTo(file.bytes("matrix")).isEqualTo(buffer.bytes("matrix", arena));
+        assertThat(own.order()).isEqualTo(ByteOrder.LITTLE_ENDIAN);
+        assertThat(own.isReadOnly()).isTrue();
+        assertThat(file.bytes("none", arena).remaining()).isZero();
+      }
+      assertThatThrownBy(() -> own.get(0)).isInstanceOf(IllegalStateException.class);
+      assertThat(file.bytes("matrix").getFloat(8)).isEqualTo(-3);
     }
   }
 

@@ -8,7 +8,9 @@ import io.flowloop.engine.EngineException;
 import io.flowloop.engine.JsonSettings;
 import io.flowloop.engine.LoadedDevice;
 import io.flowloop.engine.ModelProblems;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -49,10 +51,16 @@ final class QwenImageFolder implements AutoCloseable {
   /**
    * Opens a folder.
    *
-   * @throws EngineException if it is of another model, or files or tensors are missing, damaged or
-   *     of other shapes than its settings say; names all of them
+   * @throws EngineException if there is no such folder, it is of another model, or files or tensors
+   *     are missing, damaged or of other shapes than its settings say; names all of them
    */
   static QwenImageFolder open(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      throw new EngineException(
+          "model folder: %s %s (expected: a folder with %s, as Hugging Face publishes it); check"
+                  .formatted(folder, Files.exists(folder) ? "is a file" : "does not exist", INDEX)
+              + " model.path");
+    }
     ModelProblems problems = new ModelProblems();
     Reading reading = new Reading(folder, problems);
     try {
@@ -138,6 +146,15 @@ final class QwenImageFolder implements AutoCloseable {
             "transformer/config.json joint_attention_dim: %d (expected: %d, the text encoder's"
                     .formatted(transformer.textWidth(), text.width())
                 + " hidden_size)");
+      }
+      if (tokenizer != null && text != null) {
+        // Those of the template are added to the vocabulary, so their ids are the last.
+        long last = Arrays.stream(tokenizer.ids("")).max().orElseThrow();
+        if (last >= text.vocabulary()) {
+          problems.add(
+              "text_encoder/config.json vocab_size: %d (expected: more than %d, an id of the tokenizer)"
+                  .formatted(text.vocabulary(), last));
+        }
       }
     }
 

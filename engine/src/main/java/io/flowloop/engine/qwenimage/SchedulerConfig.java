@@ -18,10 +18,16 @@ record SchedulerConfig(Optional<SigmaShift> bySize, double shift) {
 
   static final String CLASS_NAME = "FlowMatchEulerDiscreteScheduler";
 
+  /** Timesteps of a noise level of 1, by which all models here are trained. */
+  private static final int TIMESTEPS = 1000;
+
   /** Reads the settings; what is wrong with them is told to their problems. */
   static SchedulerConfig of(JsonSettings settings) {
     if (!settings.text("_class_name", "").equals(CLASS_NAME)) {
       settings.problem("_class_name", CLASS_NAME);
+    }
+    if (settings.integer("num_train_timesteps", 1, TIMESTEPS) != TIMESTEPS) {
+      settings.problem("num_train_timesteps", Integer.toString(TIMESTEPS));
     }
     for (String variant :
         List.of(
@@ -39,8 +45,13 @@ record SchedulerConfig(Optional<SigmaShift> bySize, double shift) {
       settings.problem("shift", "more than 0");
       shift = 1;
     }
-    return new SchedulerConfig(
-        settings.flag("use_dynamic_shifting", false) ? bySize(settings) : Optional.empty(), shift);
+    if (settings.flag("use_dynamic_shifting", false)) {
+      return new SchedulerConfig(bySize(settings), shift);
+    }
+    if (settings.has("shift_terminal")) {
+      settings.problem("shift_terminal", "null where use_dynamic_shifting is false");
+    }
+    return new SchedulerConfig(Optional.empty(), shift);
   }
 
   private static Optional<SigmaShift> bySize(JsonSettings settings) {

@@ -44,6 +44,11 @@ public final class Kernels implements AutoCloseable {
   private static final List<String> SOURCES =
       List.of("kernels.py", "mmdit.py", "fusions.py", "qwen_text.py", "vae.py");
 
+  /** What a CPU does in another way than a GPU. */
+  private static final String CPU = "kernels_cpu.py";
+
+  private static final String GPU = "kernels_gpu.py";
+
   /** Rows and width of a product that oneDNN must compute to the same bits in both its forms. */
   private static final Shape PROBE = new Shape(128, 512);
 
@@ -104,6 +109,11 @@ public final class Kernels implements AutoCloseable {
     };
   }
 
+  /** What a GPU computes with, on any device: its numbers can be looked at without one. */
+  static Kernels ofGpu(PtNDManager manager) {
+    return compile(manager, Linear.LIBTORCH, GPU);
+  }
+
   /** The kernels with oneDNN, where there is one and it computes what it records. */
   private static Optional<Kernels> onednn(PtNDManager manager) {
     if (manager.getDevice().isGpu()) {
@@ -122,9 +132,12 @@ public final class Kernels implements AutoCloseable {
   }
 
   private static Kernels compile(PtNDManager manager, Linear linear) {
+    return compile(manager, linear, manager.getDevice().isGpu() ? GPU : CPU);
+  }
+
+  private static Kernels compile(PtNDManager manager, Linear linear, String device) {
     // Otherwise every new batch size is profiled and specialised anew, which freezes for seconds.
     JniUtils.setGraphExecutorOptimize(false);
-    String device = manager.getDevice().isGpu() ? "kernels_gpu.py" : "kernels_cpu.py";
     String common = SOURCES.stream().map(Kernels::source).collect(Collectors.joining());
     byte[] archive =
         TorchScriptArchive.of(CLASS_NAME, common + source(device) + source(linear.source));
@@ -167,10 +180,14 @@ public final class Kernels implements AutoCloseable {
    * The kernel that attends over some tokens.
    *
    * @param shape of the queries: (k, heads, tokens, width of a head)
+   * @param dtype of the queries
    */
-  public String attention(Shape shape) {
+  public String attention(Shape shape, Dtype dtype) {
     try (TensorScope _ = new TensorScope()) {
-      int choice = one("attention_kernel", manager.zeros(shape)).getInt();
+      NDArray queries = manager.zeros(shape);
+      int choice =
+          one("attention_kernel", dtype == Dtype.BFLOAT16 ? one("bfloat16_copy", queries) : queries)
+              .getInt();
       return ATTENTION.getOrDefault(choice, "libtorch " + choice);
     }
   }

@@ -194,7 +194,7 @@ class KernelsTest {
       float[] attended = device.kernels().one("attention", x, x, x).toFloatArray();
 
       assertThat(attended).containsExactly(attended(values, heads, tokens, width), within(1e-5f));
-      assertThat(device.kernels().attention(x.getShape()))
+      assertThat(device.kernels().attention(x.getShape(), Dtype.FLOAT32))
           .isEqualTo(tokens <= 256 ? "matrix products" : "libtorch flash");
     }
   }

@@ -152,7 +152,7 @@ public final class GlyphPipeline implements Pipeline {
   public String attentionKernel(int rows) {
     int tokens = latentShape().tokens() + GlyphConfig.TEXT_TOKENS;
     int width = config.width() / config.heads();
-    return kernels().attention(new Shape(rows, config.heads(), tokens, width));
+    return kernels().attention(new Shape(rows, config.heads(), tokens, width), dtype());
   }
 
   @Override

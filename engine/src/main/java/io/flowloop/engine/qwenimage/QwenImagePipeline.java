@@ -363,7 +363,8 @@ public final class QwenImagePipeline implements Pipeline {
     return kernels()
         .attention(
             new Shape(
-                forwardRows, config.heads(), latentShape().tokens() + TEXT, config.headWidth()));
+                forwardRows, config.heads(), latentShape().tokens() + TEXT, config.headWidth()),
+            dtype());
   }
 
   @Override

@@ -2,12 +2,11 @@ package io.flowloop.engine.qwenimage;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import io.flowloop.engine.Mmdit;
-import java.util.HashMap;
+import io.flowloop.engine.TensorScope;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Where the tokens of a picture and its prompt are, as angles: frame, line and column turn parts of
@@ -18,12 +17,17 @@ final class QwenRope implements Mmdit.Places {
 
   private static final float THETA = 10_000;
 
+  /** Tokens of a text that the first table is made for. */
+  private static final int TEXT = 256;
+
   private final NDManager manager;
   private final List<Integer> axes;
   private final int rows;
   private final int columns;
   private final NDArray none;
-  private final Map<Integer, NDArray> rotations = new HashMap<>();
+
+  /** Those of the picture and of the longest text so far, whose start is that of every text. */
+  private NDArray longest;
 
   /**
    * @param manager owns the tables
@@ -36,7 +40,8 @@ final class QwenRope implements Mmdit.Places {
     this.axes = axes;
     this.rows = rows;
     this.columns = columns;
-    this.none = manager.create(new float[0]);
+    this.none = TensorScope.own(manager.create(new float[0]), manager);
+    this.longest = create(TEXT);
   }
 
   @Override
@@ -46,16 +51,18 @@ final class QwenRope implements Mmdit.Places {
 
   @Override
   public NDArray rotations(int text) {
-    return rotations.computeIfAbsent(text, this::create);
+    int tokens = rows * columns + text;
+    if (tokens > longest.getShape().get(0)) {
+      longest.close();
+      longest = create(2 * text);
+    }
+    return longest.get(new NDIndex(":{}", tokens));
   }
 
   private NDArray create(int text) {
     int turns = axes.stream().mapToInt(axis -> axis / 2).sum();
     int tokens = rows * columns + text;
-    NDArray table = manager.create(table(text), new Shape(tokens, turns, 2));
-    // It outlives the forward that it was made for.
-    NDScope.unregister(table);
-    return table;
+    return TensorScope.own(manager.create(table(text), new Shape(tokens, turns, 2)), manager);
   }
 
   /** Cosine and sine of each angle, token by token. */

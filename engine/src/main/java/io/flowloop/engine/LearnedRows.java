@@ -39,13 +39,26 @@ record LearnedRows(List<TrainingSample> samples) {
             .toList());
   }
 
-  /** Cuts a batch into forwards of so many rows, however they were drawn. */
+  /**
+   * Cuts a batch into forwards of at most so many rows, however they were drawn. Prompts of another
+   * number of tokens begin another forward.
+   */
   static List<LearnedRows> of(int rows, List<TrainingSample> batch) {
     List<LearnedRows> all = new ArrayList<>();
-    for (int from = 0; from < batch.size(); from += rows) {
-      all.add(new LearnedRows(batch.subList(from, Math.min(from + rows, batch.size()))));
+    int from = 0;
+    for (int to = 1; to <= batch.size(); to++) {
+      if (to == batch.size()
+          || to - from == rows
+          || tokens(batch.get(to)) != tokens(batch.get(from))) {
+        all.add(new LearnedRows(batch.subList(from, to)));
+        from = to;
+      }
     }
     return all;
+  }
+
+  private static int tokens(TrainingSample row) {
+    return row.sample().promptEmbedding().tokens();
   }
 
   /** Cuts forwards into mini-batches of at least so many samples each, but for the last. */
@@ -76,7 +89,7 @@ record LearnedRows(List<TrainingSample> samples) {
     return samples.getFirst().sample().trajectory().window();
   }
 
-  /** Whether all rows share an embedding, as those of one request do. */
+  /** Whether all rows have one embedding, as those of one request do. */
   boolean haveOnePrompt() {
     PromptEmbedding first = samples.getFirst().sample().promptEmbedding();
     return samples.stream().allMatch(row -> row.sample().promptEmbedding().equals(first));

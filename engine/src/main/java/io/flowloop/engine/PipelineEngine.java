@@ -5,7 +5,9 @@ import ai.djl.ndarray.NDList;
 import io.flowloop.engine.Pipeline.TextEncoder.Encoded;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -92,21 +94,17 @@ public final class PipelineEngine implements DiffusionEngine {
 
   private List<Drawn> draw(List<RolloutRequest> requests, StepListener steps) {
     Drawn[] drawn = new Drawn[requests.size()];
-    List<Prompt> sharing = new ArrayList<>();
+    // All are encoded before any is drawn: a text encoder may leave the device in between.
+    Map<Long, List<Prompt>> sharing = new LinkedHashMap<>();
     for (int i = 0; i < drawn.length; i++) {
       try {
         Prompt prompt = encode(i, requests.get(i));
-        if (!sharing.isEmpty()
-            && sharing.getFirst().tokensPerSample() != prompt.tokensPerSample()) {
-          draw(sharing, steps, drawn);
-          sharing.clear();
-        }
-        sharing.add(prompt);
+        sharing.computeIfAbsent(prompt.tokensPerSample(), _ -> new ArrayList<>()).add(prompt);
       } catch (RuntimeException e) {
         drawn[i] = new Drawn.Failure(e);
       }
     }
-    draw(sharing, steps, drawn);
+    sharing.values().forEach(prompts -> draw(prompts, steps, drawn));
     return List.of(drawn);
   }
 
@@ -241,10 +239,11 @@ public final class PipelineEngine implements DiffusionEngine {
     }
   }
 
-  /** That of one request, once for all its rows, or else that of each row. */
+  /** That of one prompt, once for all its rows, or else that of each row; as in an update. */
   private static Guidance.Conditioning conditioning(List<Row> rows) {
     Guidance.Conditioning first = rows.getFirst().prompt().conditioning();
-    if (rows.stream().allMatch(row -> row.prompt().index() == rows.getFirst().prompt().index())) {
+    PromptEmbedding embedding = rows.getFirst().prompt().embedding();
+    if (rows.stream().allMatch(row -> row.prompt().embedding().equals(embedding))) {
       return first;
     }
     NDList tokens = new NDList();

@@ -57,6 +57,20 @@ class LearnedRowsTest {
   }
 
   @Test
+  void of_promptsOfOtherLengths_cutsBetweenThem() {
+    PromptEmbedding longer = new PromptEmbedding(new float[4], new boolean[2], 2);
+    List<TrainingSample> batch = new ArrayList<>(batch(1, 1, 1));
+    batch.add(sample(3, 3, 1, longer));
+    batch.add(sample(4, 4, 1, longer));
+    batch.add(sample(5, 5, 1, PROMPT));
+
+    assertThat(rows(LearnedRows.of(2, batch)))
+        .containsExactly(List.of(0, 1), List.of(2), List.of(3, 4), List.of(5));
+    assertThat(rows(LearnedRows.of(9, batch)))
+        .containsExactly(List.of(0, 1, 2), List.of(3, 4), List.of(5));
+  }
+
+  @Test
   void miniBatches_forwardsThatDivideThem_holdExactlySoMany() {
     List<LearnedRows> forwards = LearnedRows.asDrawn(batch(2, 2, 2, 2, 2, 2));
 
@@ -88,11 +102,13 @@ class LearnedRowsTest {
   }
 
   @Test
-  void haveOnePrompt_rowsOfTwoRequests_doNot() {
+  void haveOnePrompt_rowsOfTwoPrompts_doNot() {
     List<TrainingSample> batch = new ArrayList<>(batch(1, 1));
+    // Another request's, as it comes from another node.
+    batch.add(sample(2, 2, 1, new PromptEmbedding(new float[2], new boolean[1], 2)));
     assertThat(new LearnedRows(batch).haveOnePrompt()).isTrue();
 
-    batch.add(sample(2, 2, 1, new PromptEmbedding(new float[2], new boolean[1], 2)));
+    batch.add(sample(3, 3, 1, new PromptEmbedding(new float[] {0, 1}, new boolean[1], 2)));
     assertThat(new LearnedRows(batch).haveOnePrompt()).isFalse();
   }
 

@@ -37,7 +37,10 @@ final class DeviceWeights {
     SortedMap<String, HostTensor> copies = new TreeMap<>();
     for (String name : names) {
       NDArray tensor = named(live, name);
-      copies.put(name, new HostTensor(shape(tensor), tensor.toFloatArray()));
+      // From a GPU there is a tensor on the way.
+      try (TensorScope _ = new TensorScope()) {
+        copies.put(name, new HostTensor(shape(tensor), tensor.toFloatArray()));
+      }
     }
     return copies;
   }

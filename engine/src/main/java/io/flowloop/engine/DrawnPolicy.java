@@ -46,6 +46,7 @@ final class DrawnPolicy {
    */
   long load(SortedMap<String, HostTensor> tensors) {
     if (tensors.keySet().stream().noneMatch(LowRank::isAdapter)) {
+      requireExact(tensors);
       long checksum = write(pipeline.weights(), tensors);
       dropAdapters();
       return checksum;
@@ -63,6 +64,15 @@ final class DrawnPolicy {
     }
     denoiser.weightsChanged();
     return checksum;
+  }
+
+  private void requireExact(SortedMap<String, HostTensor> tensors) {
+    if (pipeline.dtype() != Dtype.FLOAT32 && !tensors.isEmpty()) {
+      throw new EngineException(
+          "policy weights: %d of the model's own, %s … (expected: adapters alone, as the model is"
+                  .formatted(tensors.size(), tensors.firstKey())
+              + " kept in bfloat16, which would round them); set model.dtype=float32");
+    }
   }
 
   private long write(Map<String, NDArray> live, SortedMap<String, HostTensor> tensors) {

@@ -1,6 +1,7 @@
 package io.flowloop.engine;
 
 import ai.djl.ndarray.NDArray;
+import io.flowloop.config.Dtype;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
@@ -12,8 +13,17 @@ public final class FullPolicy implements Policy {
   private final SequencedMap<String, NDArray> parameters = new LinkedHashMap<>();
   private final Pipeline.Denoiser denoiser;
 
-  /** A policy that begins as a copy of the pipeline's denoiser. */
+  /**
+   * A policy that begins as a copy of the pipeline's denoiser.
+   *
+   * @throws EngineException if the weights are kept in another dtype than float32
+   */
   public FullPolicy(Pipeline pipeline) {
+    if (pipeline.dtype() != Dtype.FLOAT32) {
+      throw new EngineException(
+          "model.dtype: bfloat16, with update.lora.rank=0 (expected: float32, since bfloat16 rounds"
+              + " the steps of training away); train adapters, such as by update.lora.rank=64");
+    }
     this.pipeline = pipeline;
     pipeline
         .weights()

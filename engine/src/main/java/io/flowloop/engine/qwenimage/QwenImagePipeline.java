@@ -72,7 +72,11 @@ public final class QwenImagePipeline implements Pipeline {
             columns);
     this.text = new Resident<>(this::loadText, !model.offload());
     this.vae = new Resident<>(this::loadVae, !model.offload());
-    this.prompts = new PromptCache(model.promptCache().bytes());
+    this.prompts = new PromptCache(model.promptCache().bytes(), negative(model));
+  }
+
+  private static String negative(ModelConfig model) {
+    return model.negativePrompt().orElse(NEGATIVE);
   }
 
   private static void requireMultiple(ModelConfig model, int token) {
@@ -181,7 +185,7 @@ public final class QwenImagePipeline implements Pipeline {
 
       @Override
       public String negativePrompt() {
-        return model.negativePrompt().orElse(NEGATIVE);
+        return negative(model);
       }
     };
   }
@@ -199,6 +203,10 @@ public final class QwenImagePipeline implements Pipeline {
   /** {@link QwenTokenizer#ids}. */
   long[] ids(String prompt) {
     return folder.tokenizer().ids(prompt);
+  }
+
+  PromptCache prompts() {
+    return prompts;
   }
 
   QwenImageVae vae() {

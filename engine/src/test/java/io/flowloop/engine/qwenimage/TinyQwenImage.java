@@ -4,6 +4,7 @@ import io.flowloop.config.ByteSize;
 import io.flowloop.config.Device;
 import io.flowloop.config.Dtype;
 import io.flowloop.config.ModelConfig;
+import io.flowloop.engine.PipelineEngine;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.Objects;
@@ -11,6 +12,8 @@ import java.util.Optional;
 
 /** A whole folder with random weights, two blocks deep, which diffusers wrote. */
 public final class TinyQwenImage {
+
+  private static final long CACHE = 1 << 20;
 
   private TinyQwenImage() {}
 
@@ -30,18 +33,52 @@ public final class TinyQwenImage {
   }
 
   public static ModelConfig model(Path folder, Dtype dtype) {
+    return model(folder, dtype, Optional.empty(), CACHE);
+  }
+
+  /** The model of small pictures, 4×6 tokens, for tests that draw many. */
+  public static ModelConfig small(Dtype dtype) {
+    return model(folder(), dtype, Optional.empty(), CACHE, 32, 48);
+  }
+
+  /** The model led away from another prompt than its own. */
+  public static ModelConfig awayFrom(String negativePrompt) {
+    return model(folder(), Dtype.FLOAT32, Optional.of(negativePrompt), CACHE);
+  }
+
+  /** The model that keeps embeddings of so many bytes. */
+  public static ModelConfig caching(long bytes) {
+    return model(folder(), Dtype.FLOAT32, Optional.empty(), bytes);
+  }
+
+  private static ModelConfig model(
+      Path folder, Dtype dtype, Optional<String> negativePrompt, long cache) {
+    return model(folder, dtype, negativePrompt, cache, 64, 64);
+  }
+
+  private static ModelConfig model(
+      Path folder,
+      Dtype dtype,
+      Optional<String> negativePrompt,
+      long cache,
+      int height,
+      int width) {
     return new ModelConfig(
         "qwen-image",
         Optional.of(folder),
         Optional.empty(),
         Optional.empty(),
-        Optional.empty(),
+        negativePrompt,
         false,
-        new ByteSize(1 << 20),
+        new ByteSize(cache),
         new Device.Cpu(),
         dtype,
         1,
-        64,
-        64);
+        height,
+        width);
+  }
+
+  public static PipelineEngine engine(ModelConfig model, int maxRowsPerForward) {
+    return new PipelineEngine(QwenImagePipeline.load(model), maxRowsPerForward);
   }
 }

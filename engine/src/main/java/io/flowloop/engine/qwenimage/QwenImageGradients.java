@@ -2,6 +2,7 @@ package io.flowloop.engine.qwenimage;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.flowloop.engine.Gradients;
 import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.SafetensorsFile;
 import io.flowloop.engine.TensorScope;
@@ -57,6 +58,7 @@ final class QwenImageGradients {
       places.forEach((name, place) -> stages.add(stage(name, gradient(place))));
       return stages;
     } finally {
+      Gradients.clear(weights);
       weights.forEach(weight -> weight.setRequiresGradient(false));
     }
   }

@@ -12,7 +12,6 @@ import io.flowloop.engine.Mmdit;
 import io.flowloop.engine.ModelProblems;
 import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.PromptEmbedding;
-import io.flowloop.engine.RgbImage;
 import io.flowloop.engine.TensorScope;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -296,21 +295,10 @@ public final class QwenImagePipeline implements Pipeline {
         NDArray packed =
             manager()
                 .create(latents, new Shape(1, latentShape().tokens(), latentShape().channels()));
-        return image(pixels(packed).toFloatArray(), model.imageHeight(), model.imageWidth());
+        return RgbPlanes.image(
+            pixels(packed).toFloatArray(), model.imageHeight(), model.imageWidth(), device());
       }
     };
-  }
-
-  /** From three planes of [0, 1] to 8 bits a channel. */
-  private static RgbImage image(float[] planes, int height, int width) {
-    int pixels = height * width;
-    byte[] rgb = new byte[3 * pixels];
-    for (int pixel = 0; pixel < pixels; pixel++) {
-      for (int channel = 0; channel < 3; channel++) {
-        rgb[3 * pixel + channel] = (byte) Math.round(255 * planes[channel * pixels + pixel]);
-      }
-    }
-    return new RgbImage(width, height, rgb);
   }
 
   /** The transformer's, by the file's names but for those of layers that are joined here. */

@@ -351,6 +351,21 @@ class QwenImageEngineTest {
   }
 
   @Test
+  void decode_latentsThatAreNoNumbers_failsInsteadOfABlackImage() {
+    try (QwenImagePipeline pipeline = QwenImagePipeline.load(TinyQwenImage.model(Dtype.FLOAT32))) {
+      float[] latents = Noise.initialLatents(1, LATENT);
+      assertThat(pipeline.imageDecoder().decode(latents).rgb()).hasSize(3 * 64 * 64);
+      latents[LATENT / 2] = Float.NaN;
+
+      assertThatThrownBy(() -> pipeline.imageDecoder().decode(latents))
+          .isInstanceOf(EngineException.class)
+          .hasMessage(
+              "pixels of the VAE on cpu: NaN (expected: finite numbers); check its weights, or"
+                  + " compute in float32 (model.dtype)");
+    }
+  }
+
+  @Test
   void load_weightsOfItsOwnIntoBfloat16_isRefusedAndChangesNothing() {
     try (PipelineEngine half = TinyQwenImage.engine(TinyQwenImage.model(Dtype.BFLOAT16), 2)) {
       Sample before = half.generate(request(PROMPT, 1, 1)).getFirst();

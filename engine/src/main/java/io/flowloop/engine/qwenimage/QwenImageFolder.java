@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * safetensors files. All of it is checked when it is opened; tensors are read when they are asked
  * for.
  */
-final class QwenImageFolder implements AutoCloseable {
+final class QwenImageFolder implements QwenImageSource {
 
   private static final String INDEX = "model_index.json";
   private static final String STEM = "diffusion_pytorch_model";
@@ -169,37 +169,29 @@ final class QwenImageFolder implements AutoCloseable {
     }
   }
 
-  TransformerConfig transformer() {
+  @Override
+  public TransformerConfig transformer() {
     return transformer;
   }
 
-  VaeConfig vae() {
+  @Override
+  public VaeConfig vae() {
     return vae;
   }
 
-  TextEncoderConfig text() {
-    return text;
-  }
-
-  SchedulerConfig scheduler() {
+  @Override
+  public SchedulerConfig scheduler() {
     return scheduler;
   }
 
-  QwenTokenizer tokenizer() {
-    return tokenizer;
-  }
-
   /** {@link ComponentWeights#fingerprint} of the transformer. */
-  long fingerprint() {
+  @Override
+  public long fingerprint() {
     return transformerWeights.fingerprint();
   }
 
-  /**
-   * The transformer's weights on a device.
-   *
-   * @param manager owns them
-   */
-  SequencedMap<String, NDArray> loadTransformer(
+  @Override
+  public SequencedMap<String, NDArray> loadTransformer(
       LoadedDevice device, NDManager manager, Dtype dtype) {
     return QwenImageTransformer.weights(
         transformer,
@@ -208,8 +200,8 @@ final class QwenImageFolder implements AutoCloseable {
         name -> transformerWeights.load(name, device.kernels(), manager, dtype));
   }
 
-  /** The VAE on a device. */
-  QwenImageVae loadVae(LoadedDevice device, Dtype dtype) {
+  @Override
+  public QwenImageVae loadVae(LoadedDevice device, Dtype dtype) {
     // It copies what it needs of them.
     try (NDManager loading = device.manager().newSubManager()) {
       List<String> needed = QwenImageVae.needed(vae);
@@ -221,15 +213,18 @@ final class QwenImageFolder implements AutoCloseable {
     }
   }
 
-  /**
-   * The text encoder's weights on a device.
-   *
-   * @param manager owns them
-   */
-  SequencedMap<String, NDArray> loadTextEncoder(
-      LoadedDevice device, NDManager manager, Dtype dtype) {
-    return textWeights.load(
-        QwenTextEncoder.layout(text).keySet(), device.kernels(), manager, dtype);
+  @Override
+  public PromptEncoder loadEncoder(LoadedDevice device, Dtype dtype) {
+    NDManager owner = device.manager().newSubManager();
+    try {
+      SequencedMap<String, NDArray> weights =
+          textWeights.load(QwenTextEncoder.layout(text).keySet(), device.kernels(), owner, dtype);
+      return new QwenPromptEncoder(
+          tokenizer, new QwenTextEncoder(device.kernels(), device.manager(), text, weights), owner);
+    } catch (RuntimeException e) {
+      owner.close();
+      throw e;
+    }
   }
 
   /** Unmaps the files; what was loaded stays. */

@@ -14,14 +14,13 @@ import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.PromptEmbedding;
 import io.flowloop.engine.TensorScope;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Qwen-Image, loaded from a folder as Hugging Face publishes it. */
+/** Qwen-Image: of a folder as Hugging Face publishes it, or of any other source. */
 public final class QwenImagePipeline implements Pipeline {
 
   /** What diffusers leads away from if nothing is said. */
@@ -34,29 +33,20 @@ public final class QwenImagePipeline implements Pipeline {
   private static final Map<Path, QwenTokenizer> TOKENIZERS = new ConcurrentHashMap<>();
 
   private final LoadedDevice device;
-  private final QwenImageFolder folder;
+  private final QwenImageSource source;
   private final ModelConfig model;
   private final int rows;
   private final int columns;
   private final Mmdit transformer;
-  private final Resident<LoadedText> text;
+  private final Resident<QwenImageSource.PromptEncoder> encoder;
   private final Resident<QwenImageVae> vae;
   private final PromptCache prompts;
 
-  /** The text encoder with the owner of its weights. */
-  private record LoadedText(QwenTextEncoder encoder, NDManager weights) implements AutoCloseable {
-
-    @Override
-    public void close() {
-      weights.close();
-    }
-  }
-
-  private QwenImagePipeline(LoadedDevice device, QwenImageFolder folder, ModelConfig model) {
+  private QwenImagePipeline(LoadedDevice device, QwenImageSource source, ModelConfig model) {
     this.device = device;
-    this.folder = folder;
+    this.source = source;
     this.model = model;
-    int token = folder.vae().scaleFactor() * PackedLatents.PATCH;
+    int token = source.vae().scaleFactor() * PackedLatents.PATCH;
     requireMultiple(model, token);
     this.rows = model.imageHeight() / token;
     this.columns = model.imageWidth() / token;
@@ -64,13 +54,14 @@ public final class QwenImagePipeline implements Pipeline {
         QwenImageTransformer.create(
             device.kernels(),
             device.manager(),
-            folder.transformer(),
-            folder.loadTransformer(device, device.manager(), model.dtype()),
+            source.transformer(),
+            source.loadTransformer(device, device.manager(), model.dtype()),
             model.dtype(),
             rows,
             columns);
-    this.text = new Resident<>(this::loadText, !model.offload());
-    this.vae = new Resident<>(this::loadVae, !model.offload());
+    this.encoder =
+        new Resident<>(() -> source.loadEncoder(device, model.dtype()), !model.offload());
+    this.vae = new Resident<>(() -> source.loadVae(device, model.dtype()), !model.offload());
     this.prompts = new PromptCache(model.promptCache().bytes(), negative(model));
   }
 
@@ -97,17 +88,27 @@ public final class QwenImagePipeline implements Pipeline {
    *     with it), the device is missing or the image does not fit the model
    */
   public static QwenImagePipeline load(ModelConfig model) {
-    QwenImageFolder folder = QwenImageFolder.open(path(model));
+    return load(QwenImageFolder.open(path(model)), model);
+  }
+
+  /**
+   * Loads the model that a source has.
+   *
+   * @param source is closed with the pipeline, and if this fails
+   * @param model says all but where the weights come from
+   * @throws EngineException if the device is missing or the image does not fit the model
+   */
+  static QwenImagePipeline load(QwenImageSource source, ModelConfig model) {
     try {
       LoadedDevice device = LoadedDevice.openFor(model.dtype(), model.device(), model.threads());
       try {
-        return new QwenImagePipeline(device, folder, model);
+        return new QwenImagePipeline(device, source, model);
       } catch (RuntimeException e) {
         device.close();
         throw e;
       }
     } catch (RuntimeException e) {
-      folder.close();
+      source.close();
       throw e;
     }
   }
@@ -140,7 +141,12 @@ public final class QwenImagePipeline implements Pipeline {
    * @throws EngineException if the tokenizer cannot be read
    */
   public static void checkPrompt(ModelConfig model, String prompt) {
-    var _ = TOKENIZERS.computeIfAbsent(path(model), QwenImagePipeline::tokenizer).ids(prompt);
+    var _ = ids(model, prompt);
+  }
+
+  /** {@link QwenTokenizer#ids} by the tokenizer of the model's folder. */
+  static long[] ids(ModelConfig model, String prompt) {
+    return TOKENIZERS.computeIfAbsent(path(model), QwenImagePipeline::tokenizer).ids(prompt);
   }
 
   private static QwenTokenizer tokenizer(Path folder) {
@@ -150,32 +156,12 @@ public final class QwenImagePipeline implements Pipeline {
     return tokenizer.orElseThrow();
   }
 
-  private LoadedText loadText() {
-    NDManager owner = device.manager().newSubManager();
-    try {
-      return new LoadedText(
-          new QwenTextEncoder(
-              kernels(),
-              manager(),
-              folder.text(),
-              folder.loadTextEncoder(device, owner, model.dtype())),
-          owner);
-    } catch (RuntimeException e) {
-      owner.close();
-      throw e;
-    }
-  }
-
-  private QwenImageVae loadVae() {
-    return folder.loadVae(device, model.dtype());
-  }
-
   @Override
   public TextEncoder textEncoder() {
     return new TextEncoder() {
       @Override
       public Encoded encode(String prompt) {
-        PromptEmbedding embedding = prompts.get(prompt, QwenImagePipeline.this::embed);
+        PromptEmbedding embedding = prompts.get(prompt, text -> encoder.get().encode(text));
         NDArray tokens =
             manager()
                 .create(embedding.values(), new Shape(1, embedding.tokens(), embedding.width()));
@@ -187,21 +173,6 @@ public final class QwenImagePipeline implements Pipeline {
         return negative(model);
       }
     };
-  }
-
-  private PromptEmbedding embed(String prompt) {
-    long[] ids = folder.tokenizer().ids(prompt);
-    try (TensorScope _ = new TensorScope()) {
-      NDArray tokens = text.get().encoder().encode(ids);
-      boolean[] mask = new boolean[ids.length - QwenTokenizer.TEMPLATE_TOKENS];
-      Arrays.fill(mask, true);
-      return new PromptEmbedding(tokens.toFloatArray(), mask, folder.text().width());
-    }
-  }
-
-  /** {@link QwenTokenizer#ids}. */
-  long[] ids(String prompt) {
-    return folder.tokenizer().ids(prompt);
   }
 
   PromptCache prompts() {
@@ -258,7 +229,7 @@ public final class QwenImagePipeline implements Pipeline {
 
     @Override
     public List<NDArray> conditioning(NDArray sigmas) {
-      text.release();
+      encoder.release();
       vae.release();
       return network.conditioning(sigmas);
     }
@@ -270,7 +241,7 @@ public final class QwenImagePipeline implements Pipeline {
 
     @Override
     public Recording recorded(NDArray latents, NDArray sigmas, int step, Text prompt) {
-      text.release();
+      encoder.release();
       vae.release();
       return network.recorded(latents, sigmas, step, prompt);
     }
@@ -282,7 +253,7 @@ public final class QwenImagePipeline implements Pipeline {
 
     @Override
     public Recording checkpointed(NDArray latents, NDArray sigmas, int step, Text prompt) {
-      text.release();
+      encoder.release();
       vae.release();
       return network.checkpointed(latents, sigmas, step, prompt);
     }
@@ -309,7 +280,7 @@ public final class QwenImagePipeline implements Pipeline {
 
   @Override
   public SequencedMap<String, Layer> layers() {
-    return QwenImageTransformer.layers(folder.transformer());
+    return QwenImageTransformer.layers(source.transformer());
   }
 
   @Override
@@ -319,7 +290,7 @@ public final class QwenImagePipeline implements Pipeline {
 
   @Override
   public long checksum() {
-    return folder.fingerprint();
+    return source.fingerprint();
   }
 
   /** The length of a token without guidance is kept. */
@@ -330,7 +301,7 @@ public final class QwenImagePipeline implements Pipeline {
 
   @Override
   public LatentShape latentShape() {
-    return new LatentShape(rows * columns, folder.transformer().channels());
+    return new LatentShape(rows * columns, source.transformer().channels());
   }
 
   @Override
@@ -340,7 +311,7 @@ public final class QwenImagePipeline implements Pipeline {
 
   /** The noise levels of a walk of latents of any length. */
   float[] sigmas(int numInferenceSteps, int imageTokens) {
-    return folder.scheduler().sigmas(numInferenceSteps, imageTokens);
+    return source.scheduler().sigmas(numInferenceSteps, imageTokens);
   }
 
   @Override
@@ -355,7 +326,7 @@ public final class QwenImagePipeline implements Pipeline {
 
   @Override
   public String attentionKernel(int forwardRows) {
-    TransformerConfig config = folder.transformer();
+    TransformerConfig config = source.transformer();
     return kernels()
         .attention(
             new Shape(
@@ -370,10 +341,10 @@ public final class QwenImagePipeline implements Pipeline {
 
   @Override
   public void close() {
-    text.close();
+    encoder.close();
     vae.close();
     transformer.close();
     device.close();
-    folder.close();
+    source.close();
   }
 }

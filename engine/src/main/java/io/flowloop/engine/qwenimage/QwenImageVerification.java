@@ -41,12 +41,14 @@ public final class QwenImageVerification implements AutoCloseable {
   public record Stage(String name, double error) {}
 
   private final SafetensorsFile golden;
+  private final ModelConfig model;
   private final QwenImagePipeline pipeline;
   private final List<String> prompts;
 
   private QwenImageVerification(
-      SafetensorsFile golden, QwenImagePipeline pipeline, List<String> prompts) {
+      SafetensorsFile golden, ModelConfig model, QwenImagePipeline pipeline, List<String> prompts) {
     this.golden = golden;
+    this.model = model;
     this.pipeline = pipeline;
     this.prompts = prompts;
   }
@@ -78,7 +80,7 @@ public final class QwenImageVerification implements AutoCloseable {
               model.threads(),
               Math.toIntExact(image.get(2)),
               Math.toIntExact(image.get(3)));
-      return new QwenImageVerification(golden, QwenImagePipeline.load(sized), prompts);
+      return new QwenImageVerification(golden, sized, QwenImagePipeline.load(sized), prompts);
     } catch (RuntimeException e) {
       golden.close();
       throw e;
@@ -127,7 +129,7 @@ public final class QwenImageVerification implements AutoCloseable {
   private void addTokens(List<Stage> stages, int index) {
     String name = "text.%d.input_ids".formatted(index);
     if (has(name)) {
-      long[] ids = pipeline.ids(prompt(index));
+      long[] ids = QwenImagePipeline.ids(model, prompt(index));
       stages.add(
           new Stage(name, Arrays.equals(ids, golden.longs(name)) ? 0 : Double.POSITIVE_INFINITY));
     }

@@ -158,6 +158,11 @@ public final class Mmdit implements Pipeline.Denoiser, AutoCloseable {
     return new Mmdit(parameters, names, steps, Optional.of(others));
   }
 
+  /** What computes the blocks of a forward that nobody records, in words, for reports. */
+  public String blockKernels() {
+    return "operators of libtorch";
+  }
+
   /** The trainable tensors by name. */
   public SequencedMap<String, NDArray> parameters() {
     return parameters;

@@ -1,13 +1,15 @@
 package io.flowloop.engine;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * How libtorch says that a device has no memory left. DJL has one exception for whatever goes wrong
  * in native code, so only the words tell.
  */
-final class OutOfMemory {
+public final class OutOfMemory {
 
   private static final List<String> WORDS =
       List.of(
@@ -28,6 +30,15 @@ final class OutOfMemory {
         .flatMap(String::lines)
         .filter(line -> WORDS.stream().anyMatch(line::contains))
         .map(String::strip)
+        .findFirst();
+  }
+
+  /** {@link #line} of a failure or of one behind it. */
+  public static Optional<String> behind(RuntimeException failure) {
+    return Stream.iterate((Throwable) failure, Objects::nonNull, Throwable::getCause)
+        .filter(ai.djl.engine.EngineException.class::isInstance)
+        .map(ai.djl.engine.EngineException.class::cast)
+        .flatMap(cause -> line(cause).stream())
         .findFirst();
   }
 }

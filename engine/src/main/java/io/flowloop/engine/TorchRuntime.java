@@ -30,6 +30,9 @@ public final class TorchRuntime {
   private static final Pattern PYTHON_VERSION =
       Pattern.compile("__version__ = '(\\d+\\.\\d+\\.\\d+)[^']*'");
 
+  /** Bytes in a GiB, as a power of two. */
+  private static final int GIB = 30;
+
   private static @Nullable Engine loaded;
 
   private TorchRuntime() {}
@@ -90,6 +93,26 @@ public final class TorchRuntime {
     return device instanceof io.flowloop.config.Device.Gpu gpu
         ? OptionalLong.of(CudaUtils.getGpuMemory(device(gpu)).getUsed())
         : OptionalLong.empty();
+  }
+
+  /**
+   * Gives back a GPU's memory that libtorch keeps for tensors to come; nothing on the CPU. {@link
+   * #memoryInUse} is then that of live tensors, and after it the most that was needed since.
+   *
+   * @param device as it is, not {@code auto}
+   */
+  public static void releaseMemory(io.flowloop.config.Device device) {
+    if (device instanceof io.flowloop.config.Device.Gpu) {
+      JniUtils.emptyCudaCache();
+    }
+  }
+
+  /** What kind a GPU is: {@code compute capability 90, 139 GiB}. */
+  public static String kind(io.flowloop.config.Device.Gpu gpu) {
+    return "compute capability %s, %d GiB"
+        .formatted(
+            CudaUtils.getComputeCapability(gpu.index()),
+            CudaUtils.getGpuMemory(device(gpu)).getMax() >> GIB);
   }
 
   /**

@@ -51,4 +51,14 @@ class OutOfMemoryTest {
         .hasValue(
             "RuntimeError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 1.00 GiB free.");
   }
+
+  @Test
+  void behind_failureOfMemoryInAnother_isWhatLibtorchSays() {
+    EngineException cause = new EngineException("CUDA out of memory. Tried to allocate 2 GiB.");
+
+    assertThat(OutOfMemory.behind(new IllegalStateException("a forward failed", cause)))
+        .hasValue("CUDA out of memory. Tried to allocate 2 GiB.");
+    assertThat(OutOfMemory.behind(cause)).isPresent();
+    assertThat(OutOfMemory.behind(new IllegalStateException("out of memory"))).isEmpty();
+  }
 }

@@ -334,6 +334,16 @@ public final class QwenImagePipeline implements Pipeline {
             dtype());
   }
 
+  /** {@link Mmdit#blockKernels}. */
+  String blockKernels() {
+    return transformer.blockKernels();
+  }
+
+  /** The shape of k pictures, (k, 3, H, W). */
+  Shape pictures(int k) {
+    return new Shape(k, VaeConfig.IMAGE_CHANNELS, model.imageHeight(), model.imageWidth());
+  }
+
   @Override
   public String device() {
     return device.name();

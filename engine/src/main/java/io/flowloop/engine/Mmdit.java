@@ -158,9 +158,9 @@ public final class Mmdit implements Pipeline.Denoiser, AutoCloseable {
     return new Mmdit(parameters, names, steps, Optional.of(others));
   }
 
-  /** What computes the blocks of a forward that nobody records, in words, for reports. */
+  /** What stands between the products of a forward that is not recorded, for reports. */
   public String blockKernels() {
-    return "operators of libtorch";
+    return fusions.isPresent() ? "fused kernels" : "operators";
   }
 
   /** The trainable tensors by name. */

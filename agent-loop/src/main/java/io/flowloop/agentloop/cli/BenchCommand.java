@@ -8,6 +8,7 @@ import io.flowloop.agentloop.bench.BenchPlot;
 import io.flowloop.agentloop.bench.BenchResult;
 import io.flowloop.agentloop.bench.BenchSpec;
 import io.flowloop.agentloop.bench.Benchmark;
+import io.flowloop.agentloop.bench.ModelBenchSpec;
 import io.flowloop.agentloop.bench.PeerFile;
 import io.flowloop.config.DataConfig;
 import io.flowloop.config.FlowLoopConfig;
@@ -20,7 +21,9 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** The verb {@code bench}: batched against single requests, with and without the actors. */
 @Command(
@@ -28,14 +31,20 @@ import picocli.CommandLine.Option;
     description = {
       "Measures how fast images are drawn: batched against single requests, by the engines alone and"
           + " through the actors, without rewards and with them. All cells draw the same rows with"
-          + " the same seeds and take turns. Ctrl-C stops and reports what is complete."
+          + " the same seeds and take turns. Ctrl-C stops and reports what is complete.",
+      "With --model: the parts of a Qwen-Image with random weights, one by one: forwards, denoising"
+          + " loops, VAE, a training step of adapters. Its settings begin with those of the preset "
+          + BenchSettings.MODEL_PRESET
+          + "."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  flowloop bench",
       "  flowloop bench --rows 16 --iters 10 --rewards off",
       "  flowloop bench --path engine --steps 20 --device gpu:0 --rows 1,8,64",
-      "  flowloop bench rollout.engines=1 model.threads=0"
+      "  flowloop bench rollout.engines=1 model.threads=0",
+      "  flowloop bench --model qwen-image-random --rows 1,16 model.device=gpu:0",
+      "  flowloop bench --model qwen-image-random --geometry tiny --dtype float32"
     })
 final class BenchCommand implements Callable<Integer> {
 
@@ -45,6 +54,10 @@ final class BenchCommand implements Callable<Integer> {
   @Mixin private BenchSettings settings = new BenchSettings();
 
   @Mixin private BenchOptions options = new BenchOptions();
+
+  @Mixin private ModelBenchOptions modelOptions = new ModelBenchOptions();
+
+  @Spec private CommandSpec spec = CommandSpec.create();
 
   @Option(
       names = "--output",
@@ -73,6 +86,10 @@ final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (modelOptions.given(spec.commandLine().getParseResult())) {
+      measureParts(settings.resolveModel(ModelBenchOptions.RANDOM_QWEN_IMAGE));
+      return 0;
+    }
     ResolvedConfig resolved = settings.resolve();
     if (settings.printConfig()) {
       terminal.print(resolved.render());
@@ -83,17 +100,17 @@ final class BenchCommand implements Callable<Integer> {
       terminal.out().println("peer file  " + peerFile.get());
       return 0;
     }
-    BenchSpec spec =
+    BenchSpec plan =
         new BenchSpec(
             resolved.config(),
             prompts(resolved.config()),
-            options.rows(),
+            options.rows(BenchOptions.ROWS_OF_CELLS),
             options.ways(),
             options.modes(),
             options.warmUp(),
             options.iterations());
     if (settings.dryRun()) {
-      terminal.print(new BenchPlan(spec).render());
+      terminal.print(new BenchPlan(plan).render());
     } else {
       BenchFile json = BenchFile.open("--output", output);
       BenchFile picture = BenchFile.open("--plot", plot);
@@ -101,9 +118,33 @@ final class BenchCommand implements Callable<Integer> {
         throw new BadInputException(
             "--plot: %s (expected: another file than that of --output)".formatted(plot));
       }
-      report(measure(spec), resolved, json, picture);
+      report(measure(plan), resolved, json, picture);
     }
     return 0;
+  }
+
+  private void measureParts(ResolvedConfig resolved) throws IOException {
+    ModelBench bench =
+        new ModelBench(
+            terminal,
+            stop,
+            new ModelBenchSpec(
+                resolved.config(),
+                modelOptions.geometry(),
+                modelOptions.textTokens(),
+                options.rows(BenchOptions.ROWS_OF_PARTS),
+                modelOptions.parts(),
+                options.warmUp(),
+                options.iterations()),
+            resolved,
+            output);
+    if (settings.printConfig()) {
+      terminal.print(resolved.render());
+    } else if (settings.dryRun()) {
+      bench.plan();
+    } else {
+      bench.run();
+    }
   }
 
   /** The first prompts of a run; none twice, so that there are no fewer groups than it seems. */

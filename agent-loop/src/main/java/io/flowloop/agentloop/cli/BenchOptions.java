@@ -16,6 +16,11 @@ import picocli.CommandLine.Option;
 /** The options of {@code bench} that say what is compared; all of them are checked when read. */
 final class BenchOptions {
 
+  /** Rows to measure if nothing is said. */
+  static final String ROWS_OF_CELLS = "1,2,4,8,16,32";
+
+  static final String ROWS_OF_PARTS = "1,2,4,8,16";
+
   private static final String BOTH = "both";
   private static final Pattern ROWS = Pattern.compile("[1-9]\\d{0,4}");
 
@@ -46,8 +51,13 @@ final class BenchOptions {
   @Option(
       names = "--rows",
       paramLabel = "N,N,...",
-      description = "values of rollout.n to measure (default: ${DEFAULT-VALUE})")
-  private String rows = "1,2,4,8,16,32";
+      description =
+          "values of rollout.n to measure (default: "
+              + ROWS_OF_CELLS
+              + "; with --model "
+              + ROWS_OF_PARTS
+              + ")")
+  private Optional<String> rows = Optional.empty();
 
   @Option(
       names = "--iters",
@@ -101,13 +111,17 @@ final class BenchOptions {
     return ways;
   }
 
-  List<Integer> rows() {
-    List<String> written = Arrays.stream(rows.split(",", -1)).map(String::strip).toList();
+  /**
+   * @param ifNoneGiven as they are written
+   */
+  List<Integer> rows(String ifNoneGiven) {
+    String given = rows.orElse(ifNoneGiven);
+    List<String> written = Arrays.stream(given.split(",", -1)).map(String::strip).toList();
     boolean numbers = written.stream().allMatch(n -> ROWS.matcher(n).matches());
     if (!numbers || written.stream().distinct().count() < written.size()) {
       throw new BadInputException(
           "--rows: %s (expected: different whole numbers from 1 to 99999, such as 1,2,4,8)"
-              .formatted(rows));
+              .formatted(given));
     }
     return written.stream().map(Integer::valueOf).toList();
   }

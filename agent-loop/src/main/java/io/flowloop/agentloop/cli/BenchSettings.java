@@ -12,7 +12,11 @@ import picocli.CommandLine.Option;
 /** The settings of {@code bench}: some have options of their own, two belong to its cells. */
 final class BenchSettings {
 
+  /** What the settings of {@link #resolveModel} begin with. */
+  static final String MODEL_PRESET = "qwen-image-ocr";
+
   private static final String PROMPTS = "data.promptsPerStep";
+  private static final String OFFLOAD = "model.offload";
 
   /** Fewer than a training step has, so that all cells together take minutes. */
   private static final String DEFAULT_PROMPTS = "4";
@@ -78,11 +82,33 @@ final class BenchSettings {
     if (given.setting(PROMPTS).isDefault()) {
       more.add(PROMPTS + "=" + DEFAULT_PROMPTS);
     }
+    addAliases(given, more);
+    return options.resolve(Purpose.ROLLOUT, more);
+  }
+
+  /**
+   * The settings for a model that comes from nowhere, measured part by part: nothing leaves the
+   * device in between.
+   *
+   * @throws io.flowloop.config.ConfigException with all that is wrong with them
+   * @throws BadInputException if one is given twice, or belongs to the parts
+   */
+  ResolvedConfig resolveModel(String name) {
+    List<String> more = new ArrayList<>(List.of("model.name=" + name));
+    ResolvedConfig given = options.resolveModel(MODEL_PRESET, name, more);
+    refuse(given.setting("rollout.n"), "--rows");
+    if (!given.setting(OFFLOAD).isFromCommandLine()) {
+      more.add(OFFLOAD + "=false");
+    }
+    addAliases(given, more);
+    return options.resolveModel(MODEL_PRESET, name, more);
+  }
+
+  private void addAliases(ResolvedConfig given, List<String> more) {
     for (Alias alias : aliases()) {
       alias.value().ifPresent(_ -> refuse(given.setting(alias.key()), alias.option() + " alone"));
       alias.addTo(more);
     }
-    return options.resolve(Purpose.ROLLOUT, more);
   }
 
   private List<Alias> aliases() {

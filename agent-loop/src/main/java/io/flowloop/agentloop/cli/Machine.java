@@ -3,6 +3,7 @@ package io.flowloop.agentloop.cli;
 import ai.djl.engine.Engine;
 import com.sun.management.OperatingSystemMXBean;
 import io.flowloop.agentloop.Engines;
+import io.flowloop.config.Device;
 import io.flowloop.config.ModelConfig;
 import io.flowloop.engine.TorchRuntime;
 import java.io.IOException;
@@ -10,6 +11,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
@@ -20,6 +22,9 @@ import java.util.stream.Stream;
 final class Machine {
 
   private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
+
+  /** A folder for each card. */
+  private static final Path GPU_INFO = Path.of("/proc/driver/nvidia/gpus");
 
   private static final Set<String> VARIABLES =
       Set.of("JAVA_HOME", "JAVA_TOOL_OPTIONS", "LD_LIBRARY_PATH", "LD_PRELOAD");
@@ -36,7 +41,11 @@ final class Machine {
     facts.put("os", os());
     facts.put("cpu", cpu());
     facts.put("cores", Integer.toString(Runtime.getRuntime().availableProcessors()));
-    facts.put("device", Engines.device(model, 0).toString());
+    Device device = Engines.device(model, 0);
+    facts.put("device", device.toString());
+    if (device instanceof Device.Gpu gpu) {
+      facts.put("gpu", gpu(gpu));
+    }
     facts.put("djl", Engine.getDjlVersion());
     facts.put("libtorch", TorchRuntime.version());
     facts.put("threads", Integer.toString(TorchRuntime.threads()));
@@ -65,6 +74,31 @@ final class Machine {
           .orElseGet(() -> System.getProperty("os.arch"));
     } catch (IOException e) {
       return System.getProperty("os.arch");
+    }
+  }
+
+  /** What a GPU is called where its driver tells, and of what kind it is. */
+  private static String gpu(Device.Gpu gpu) {
+    String kind = TorchRuntime.kind(gpu);
+    try (Stream<Path> cards = Files.list(GPU_INFO)) {
+      List<String> names =
+          cards.flatMap(card -> gpuName(card.resolve("information"))).distinct().toList();
+      // Which card has which number nobody says here.
+      return names.size() == 1 ? names.getFirst() + ", " + kind : kind;
+    } catch (IOException e) {
+      return kind;
+    }
+  }
+
+  private static Stream<String> gpuName(Path information) {
+    try (Stream<String> lines = Files.lines(information)) {
+      return lines
+          .filter(line -> line.startsWith("Model:"))
+          .map(line -> line.substring(line.indexOf(':') + 1).strip())
+          .toList()
+          .stream();
+    } catch (IOException e) {
+      return Stream.empty();
     }
   }
 

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -21,8 +22,8 @@ final class SettingsOptions {
   @Option(
       names = "--preset",
       paramLabel = "NAME",
-      description = "a bundled set of settings (default: ${DEFAULT-VALUE})")
-  private String preset = ConfigSources.DEFAULT_PRESET;
+      description = "a bundled set of settings (default: " + ConfigSources.DEFAULT_PRESET + ")")
+  private Optional<String> preset = Optional.empty();
 
   @Option(
       names = "--config",
@@ -60,8 +61,25 @@ final class SettingsOptions {
    * @throws ConfigException with all that is wrong with them
    */
   ResolvedConfig resolve(Purpose purpose, List<String> more) {
+    return ConfigLoader.load(sources(ConfigSources.DEFAULT_PRESET, more), knownNames(), purpose);
+  }
+
+  /**
+   * The settings for a model that only a benchmark knows.
+   *
+   * @param preset what they begin with, unless another is given
+   * @param model its name
+   * @param more {@code key=value} each; win over all else
+   * @throws ConfigException with all that is wrong with them
+   */
+  ResolvedConfig resolveModel(String preset, String model, List<String> more) {
+    return ConfigLoader.load(
+        sources(preset, more), knownNames().withModels(Set.of(model)), Purpose.ROLLOUT);
+  }
+
+  private ConfigSources sources(String ifNoPreset, List<String> more) {
     List<String> all = Stream.concat(assignments.stream(), more.stream()).toList();
-    return ConfigLoader.load(new ConfigSources(preset, config, all), knownNames(), purpose);
+    return new ConfigSources(preset.orElse(ifNoPreset), config, all);
   }
 
   /** The names that plug in. */

@@ -122,6 +122,13 @@ public final class LoraPolicy implements Policy {
     }
   }
 
+  /** The weights of adapters that change nothing yet, as engines get them. */
+  public static PolicyWeights initial(Pipeline pipeline, LoraConfig lora, long seed) {
+    try (LoraPolicy policy = new LoraPolicy(pipeline, lora, seed)) {
+      return PolicyWeights.of(0, DeviceWeights.read(policy.weights(), policy.weights().keySet()));
+    }
+  }
+
   private void requireTargets(List<String> targets) {
     for (String target : targets) {
       if (pipeline.layers().keySet().stream().noneMatch(layer -> endsWith(layer, target))) {

@@ -10,6 +10,7 @@ import io.flowloop.config.ResolvedConfig;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -60,7 +61,8 @@ public record ModelBenchJson(
   private JsonObject model() {
     ModelBenchSpec spec = result.spec();
     JsonObject json = new JsonObject();
-    json.addProperty("geometry", spec.geometry().words());
+    json.addProperty("geometry", spec.geometry().toString().toLowerCase(Locale.ROOT));
+    json.addProperty("sizes", spec.geometry().words());
     json.addProperty("parameters", spec.geometry().parameters());
     json.addProperty("tensors", result.tensors());
     json.addProperty("text_tokens", spec.textTokens());

@@ -115,7 +115,9 @@ public final class ModelBenchmark {
           meter.measure(ModelPart.LOOP, rows, guidance, () -> loop(engine, rows, guidance));
         }
       }
-      drawForTraining(engine);
+      if (meter.wants(ModelPart.TRAINING)) {
+        drawForTraining(trial.pipeline(), engine);
+      }
     }
   }
 
@@ -131,14 +133,10 @@ public final class ModelBenchmark {
     return System.nanoTime() - begun;
   }
 
-  /** Samples of the configured guidance are kept for the training step. */
   private Map<Figure, Double> loop(PipelineEngine engine, int rows, double guidance) {
     long begun = System.nanoTime();
     List<Sample> drawn = drawn(engine, rows, guidance);
     double millis = since(begun) / NANOS_PER_MILLI;
-    if (guidance == sampling.guidanceScale()) {
-      samples.put(rows, drawn);
-    }
     SampleTimings timings = drawn.getFirst().timings();
     return new EnumMap<>(
         Map.of(
@@ -172,17 +170,31 @@ public final class ModelBenchmark {
         sampling.sdeWindow());
   }
 
-  /** Draws what the loops did not leave. */
-  private void drawForTraining(PipelineEngine engine) {
+  /**
+   * With adapters, as in training: a network rounds otherwise where it has some. Of what does not
+   * fit there are no samples.
+   */
+  private void drawForTraining(Pipeline pipeline, PipelineEngine engine) {
+    FlowLoopConfig config = spec.config();
+    boolean adapted =
+        fits(
+            () ->
+                engine.load(
+                    LoraPolicy.initial(pipeline, config.update().lora(), config.rollout().seed())));
     for (int rows : spec.rows()) {
-      if (meter.wants(ModelPart.TRAINING) && !samples.containsKey(rows)) {
-        try {
-          samples.put(rows, drawn(engine, rows, sampling.guidanceScale()));
-        } catch (RuntimeException e) {
-          // The training step says so.
-          var _ = PartMeter.misfit(e);
-        }
+      if (adapted && meter.wants(ModelPart.TRAINING)) {
+        var _ = fits(() -> samples.put(rows, drawn(engine, rows, sampling.guidanceScale())));
       }
+    }
+  }
+
+  private static boolean fits(Runnable work) {
+    try {
+      work.run();
+      return true;
+    } catch (RuntimeException e) {
+      var _ = PartMeter.misfit(e);
+      return false;
     }
   }
 

@@ -49,11 +49,14 @@ record ModelBenchReport(ModelBenchResult result) {
 
   /** {@code published: 60 blocks …, 20.43 billion parameters, 256 text tokens}. */
   static String size(ModelBenchSpec spec) {
-    return "%s: %s, %.4g billion parameters, %d text tokens"
+    long parameters = spec.geometry().parameters();
+    return "%s: %s, %s parameters, %d text tokens"
         .formatted(
             spec.geometry().toString().toLowerCase(Locale.ROOT),
             spec.geometry().words(),
-            spec.geometry().parameters() / BILLION,
+            parameters < BILLION
+                ? Long.toString(parameters)
+                : "%.2f billion".formatted(parameters / BILLION),
             spec.textTokens());
   }
 

@@ -59,7 +59,7 @@ class ModelBenchTest {
 
   @BeforeAll
   static void bench() {
-    whole = bench("whole", "--rows=1,2", "--iters=2", "--dtype=float32");
+    whole = bench("whole", "--rows=1,12", "--iters=2", "--dtype=float32");
   }
 
   @Test
@@ -73,8 +73,8 @@ class ModelBenchTest {
             "training step of adapters of rank 64, window of 2, with checkpoints",
             "one at a time");
     assertThat(whole.out())
-        .containsPattern("forward, 2 rows: [0-9.]+ \\([0-9.]+-[0-9.]+\\) ms")
-        .containsPattern("training, 2 rows, guidance 4.0: [0-9.]+ ")
+        .containsPattern("forward, 12 rows: [0-9.]+ \\([0-9.]+-[0-9.]+\\) ms")
+        .containsPattern("training, 12 rows, guidance 4.0: [0-9.]+ ")
         .contains("images/s", "|ratio - 1|", "tiny: 2 blocks, 2 heads of 16, text of 24")
         .contains("tensors in float32, images of 32×64 pixels", "between them operators")
         .doesNotContain("does not fit", "device memory", "NaN");
@@ -100,15 +100,15 @@ class ModelBenchTest {
         .containsExactly(
             "modulation 1 1.0",
             "forward 1 1.0",
-            "forward 2 1.0",
+            "forward 12 1.0",
             "decode 1 1.0",
             "encode 1 1.0",
             "loop 1 1.0",
-            "loop 2 1.0",
+            "loop 12 1.0",
             "loop 1 4.0",
-            "loop 2 4.0",
+            "loop 12 4.0",
             "training 1 4.0",
-            "training 2 4.0");
+            "training 12 4.0");
     assertThat(parts(json)).allSatisfy(ModelBenchTest::assertWhole);
   }
 

@@ -44,7 +44,8 @@ import picocli.CommandLine.Spec;
       "  flowloop bench --path engine --steps 20 --device gpu:0 --rows 1,8,64",
       "  flowloop bench rollout.engines=1 model.threads=0",
       "  flowloop bench --model qwen-image-random --rows 1,16 model.device=gpu:0",
-      "  flowloop bench --model qwen-image-random --geometry tiny --dtype float32"
+      "  flowloop bench --model qwen-image-random --geometry tiny model.imageHeight=64"
+          + " model.imageWidth=64"
     })
 final class BenchCommand implements Callable<Integer> {
 

@@ -179,6 +179,14 @@ final class QwenImageFolder implements QwenImageSource {
     return vae;
   }
 
+  TextEncoderConfig text() {
+    return text;
+  }
+
+  QwenTokenizer tokenizer() {
+    return tokenizer;
+  }
+
   @Override
   public SchedulerConfig scheduler() {
     return scheduler;

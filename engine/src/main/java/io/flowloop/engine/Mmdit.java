@@ -160,7 +160,17 @@ public final class Mmdit implements Pipeline.Denoiser, AutoCloseable {
 
   /** What stands between the products of a forward that is not recorded, for reports. */
   public String blockKernels() {
-    return fusions.isPresent() ? "fused kernels" : "operators";
+    return isFused() ? "fused kernels" : "operators";
+  }
+
+  /** Whether there are fused kernels for it. */
+  public boolean isFused() {
+    return fusions.isPresent();
+  }
+
+  /** The same network without them, to compare with. */
+  public Mmdit byOperators() {
+    return new Mmdit(parameters, names, steps, Optional.empty());
   }
 
   /** The trainable tensors by name. */

@@ -8,9 +8,13 @@
       weight = torch.clone(w, memory_format=0)
     return weight
 
+  # Without cuDNN's products of 11 bits (tf32), which it takes for float32 unless it is told not to.
+  def vae_product(self: __torch__.Kernels, x: Tensor, w: Tensor, b: Tensor, stride: int, edge: int) -> Tensor:
+    return torch._convolution(x, w, b, [stride, stride], [edge, edge], [1, 1], False, [0, 0], 1, False, False, True, False)
+
   def vae_convolution(self: __torch__.Kernels, x: Tensor, w: List[Tensor]) -> Tensor:
     edge = torch.floordiv(torch.size(w[0], -1), 2)
-    return torch.conv2d(torch.type_as(x, w[0]), w[0], w[1], [1, 1], [edge, edge], [1, 1], 1)
+    return (self).vae_product(torch.type_as(x, w[0]), w[0], w[1], 1, edge, )
 
   # Every pixel's channels to a mean square of 1, in float32 up to the one rounding into the result.
   def vae_norm(self: __torch__.Kernels, x: Tensor, gamma: Tensor) -> Tensor:
@@ -44,7 +48,7 @@
 
   def vae_downsample(self: __torch__.Kernels, x: Tensor, w: List[Tensor]) -> Tensor:
     padded = torch.constant_pad_nd(x, [0, 1, 0, 1], 0)
-    return torch.conv2d(padded, w[0], w[1], [2, 2], [0, 0], [1, 1], 1)
+    return (self).vae_product(padded, w[0], w[1], 2, 0, )
 
   def vae_pixels(self: __torch__.Kernels, x: Tensor) -> Tensor:
     return torch.to(torch.clamp(x, -1, 1), 6)

@@ -108,6 +108,11 @@ public final class ModelBenchmark {
       for (int rows : spec.rows()) {
         meter.measure(ModelPart.FORWARD, rows, 1, () -> taken(trial.forward(rows)));
       }
+      if (trial.isFused()) {
+        for (int rows : spec.rows()) {
+          meter.measure(ModelPart.OPERATORS, rows, 1, () -> taken(trial.byOperators(rows)));
+        }
+      }
       meter.measure(ModelPart.DECODE, 1, 1, () -> taken(trial.decode()));
       meter.measure(ModelPart.ENCODE, 1, 1, () -> taken(trial.encode()));
       for (double guidance : spec.guidances()) {

@@ -8,6 +8,8 @@ public enum ModelPart {
   MODULATION,
   /** One forward of the transformer. */
   FORWARD,
+  /** One forward without fused kernels, where there are some. */
+  OPERATORS,
   /** A whole denoising loop and the pictures behind it. */
   LOOP,
   /** The VAE, from the latents of a picture to the picture. */

@@ -40,7 +40,7 @@ public record PartResult(
   public String title() {
     return switch (part) {
       case MODULATION, DECODE, ENCODE -> part.toString();
-      case FORWARD -> "%s, %d rows".formatted(part, rows);
+      case FORWARD, OPERATORS -> "%s, %d rows".formatted(part, rows);
       case LOOP, TRAINING -> "%s, %d rows, guidance %s".formatted(part, rows, guidance);
     };
   }

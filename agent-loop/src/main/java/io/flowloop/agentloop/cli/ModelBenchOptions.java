@@ -53,7 +53,8 @@ final class ModelBenchOptions {
       names = "--parts",
       paramLabel = "PART,PART,...",
       description =
-          "which of modulation, forward, decode, encode, loop, training to measure (default: all)")
+          "which of modulation, forward, operators, decode, encode, loop, training to measure"
+              + " (default: all)")
   private Optional<String> parts = Optional.empty();
 
   /**

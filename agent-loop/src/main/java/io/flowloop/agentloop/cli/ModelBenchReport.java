@@ -74,14 +74,10 @@ record ModelBenchReport(ModelBenchResult result) {
   }
 
   String text() {
-    return "%s%s%s%s%s\n%s"
+    return "%s%s%s%s%s%s\n%s"
         .formatted(
-            table(
-                "one forward",
-                List.of(ModelPart.FORWARD),
-                ROWS,
-                millis("ms", Figure.MS),
-                new Column("ms/row", part -> each(part))),
+            forwards("one forward", ModelPart.FORWARD),
+            forwards("one forward by operators", ModelPart.OPERATORS),
             table(
                 "denoising loop of %d steps, with its pictures"
                     .formatted(config().sampler().numInferenceSteps()),
@@ -108,6 +104,15 @@ record ModelBenchReport(ModelBenchResult result) {
                 millis("ms", Figure.MS)),
             misfits(),
             summary());
+  }
+
+  private String forwards(String title, ModelPart part) {
+    return table(
+        title,
+        List.of(part),
+        ROWS,
+        millis("ms", Figure.MS),
+        new Column("ms/row", ModelBenchReport::each));
   }
 
   private FlowLoopConfig config() {

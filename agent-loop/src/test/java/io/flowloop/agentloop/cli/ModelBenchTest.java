@@ -187,7 +187,7 @@ class ModelBenchTest {
         "--model=qwen         | --model: qwen (expected: qwen-image-random, or none",
         "--geometry=smal      | --geometry: smal (expected: one of published, tiny)",
         "--text-tokens=0      | --text-tokens: 0 (expected: 1 or more)",
-        "--parts=forwrd       | --parts: forwrd (expected: one of modulation, forward, loop",
+        "--parts=forwrd       | --parts: forwrd (expected: one of modulation, forward, operators, loop",
         "--rows=1,x           | --rows: 1,x (expected: different whole numbers",
         "--mode=batched       | --mode: no option with --model, whose parts",
         "--path=engine        | --path: no option with --model",

@@ -334,9 +334,8 @@ public final class QwenImagePipeline implements Pipeline {
             dtype());
   }
 
-  /** {@link Mmdit#blockKernels}. */
-  String blockKernels() {
-    return transformer.blockKernels();
+  Mmdit transformer() {
+    return transformer;
   }
 
   /** The shape of k pictures, (k, 3, H, W). */

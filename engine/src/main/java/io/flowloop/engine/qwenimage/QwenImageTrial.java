@@ -56,7 +56,7 @@ public final class QwenImageTrial {
     SequencedMap<String, String> kernels = new LinkedHashMap<>();
     kernels.put("linear", pipeline.kernels().linear());
     kernels.put("attention", pipeline.attentionKernel(rows));
-    kernels.put("blocks", pipeline.blockKernels());
+    kernels.put("blocks", pipeline.transformer().blockKernels());
     return kernels;
   }
 
@@ -72,11 +72,24 @@ public final class QwenImageTrial {
 
   /** One velocity of k {@code rows} of one prompt. */
   public Duration forward(int rows) {
+    return forward(rows, pipeline.denoiser());
+  }
+
+  /** Whether the device has fused kernels, without which a forward is one by operators. */
+  public boolean isFused() {
+    return pipeline.transformer().isFused();
+  }
+
+  /** {@link #forward} without fused kernels. */
+  public Duration byOperators(int rows) {
+    return forward(rows, pipeline.transformer().byOperators());
+  }
+
+  private Duration forward(int rows, Pipeline.Denoiser denoiser) {
     try (TensorScope _ = new TensorScope()) {
       Pipeline.LatentShape shape = pipeline.latentShape();
       NDArray latents = noise(new Shape(rows, shape.tokens(), shape.channels()));
       Pipeline.Text text = Pipeline.Text.of(pipeline.textEncoder().encode(PROMPT).tokens());
-      Pipeline.Denoiser denoiser = pipeline.denoiser();
       NDArray step =
           denoiser.conditioning(pipeline.manager().create(new float[] {0.5f})).getFirst();
       return timed("velocity", step, () -> denoiser.velocity(latents, step, text));

@@ -333,7 +333,7 @@ class FlowLoopTest {
 
     assertThatThrownBy(flux::build)
         .isInstanceOf(EngineException.class)
-        .hasMessage("model.name: flux (expected: glyph)");
+        .hasMessage("model.name: flux (expected: glyph or qwen-image)");
     try (FlowLoop loop = flux.engines(tiny.engines).build()) {
       assertThatCode(() -> loop.rollout(List.of("a cat"))).doesNotThrowAnyException();
     }
@@ -364,7 +364,7 @@ class FlowLoopTest {
   void knownNames_holdWhatIsOnTheClassPath() {
     assertThat(FlowLoop.knownNames().rewardFunctions()).contains("ocr", "jpegCompressibility");
     assertThat(FlowLoop.knownNames().agentLoops()).containsExactly("diffusionSingleTurn");
-    assertThat(FlowLoop.knownNames().models()).containsExactly("glyph");
+    assertThat(FlowLoop.knownNames().models()).containsExactlyInAnyOrder("glyph", "qwen-image");
   }
 
   private List<RewardedSample> samples(String... settings) {

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -30,6 +31,7 @@ public final class QwenImageVerification implements AutoCloseable {
   public static final String GOLDEN = "golden.safetensors";
 
   private static final Pattern SCHEDULE = Pattern.compile("sigmas\\.steps(\\d+)\\.len(\\d+)");
+  private static final Pattern PICTURE = Pattern.compile("pipeline\\..*\\.image|vae\\.decoded");
   private static final Pattern WALK = Pattern.compile("pipeline\\.(nocfg|cfg([0-9.]+))\\.sigmas");
 
   /**
@@ -65,26 +67,40 @@ public final class QwenImageVerification implements AutoCloseable {
     SafetensorsFile golden = SafetensorsFile.open(path);
     try {
       List<String> prompts = prompts(path, golden.metadata());
-      List<Long> image = golden.tensor("pipeline.nocfg.image").shape();
+      List<Long> image = picture(path, golden);
       ModelConfig sized =
           new ModelConfig(
               model.name(),
               model.path(),
               model.weights(),
               model.adapter(),
-              java.util.Optional.ofNullable(golden.metadata().get("negative")),
+              Optional.ofNullable(golden.metadata().get("negative")),
               model.offload(),
               model.promptCache(),
               model.device(),
               model.dtype(),
               model.threads(),
-              Math.toIntExact(image.get(2)),
-              Math.toIntExact(image.get(3)));
+              Math.toIntExact(image.get(0)),
+              Math.toIntExact(image.get(1)));
       return new QwenImageVerification(golden, sized, QwenImagePipeline.load(sized), prompts);
     } catch (RuntimeException e) {
       golden.close();
       throw e;
     }
+  }
+
+  /** Height and width of the pictures: those of walks, or else of the VAE. */
+  private static List<Long> picture(Path path, SafetensorsFile golden) {
+    return golden.tensors().values().stream()
+        .filter(tensor -> PICTURE.matcher(tensor.name()).matches())
+        .map(SafetensorsTensor::shape)
+        .findFirst()
+        .map(shape -> shape.subList(shape.size() - 2, shape.size()))
+        .orElseThrow(
+            () ->
+                new EngineException(
+                    "%s: no picture (expected: pipeline.nocfg.image or vae.decoded, to know its size)"
+                        .formatted(path)));
   }
 
   private static List<String> prompts(Path path, SortedMap<String, String> metadata) {
@@ -148,6 +164,7 @@ public final class QwenImageVerification implements AutoCloseable {
   private void addVelocity(List<Stage> stages) {
     String name = "transformer.velocity";
     if (has(name)) {
+      requireTokens();
       try (TensorScope _ = new TensorScope()) {
         NDArray levels = tensor("transformer.timestep");
         Pipeline.Denoiser denoiser = pipeline.denoiser();
@@ -161,6 +178,17 @@ public final class QwenImageVerification implements AutoCloseable {
         }
         stages.add(new Stage(name, error(joined(rows), golden.floats(name))));
       }
+    }
+  }
+
+  /** Places depend on how a picture's tokens lie, which the file tells of its pictures alone. */
+  private void requireTokens() {
+    long tokens = golden.tensor("transformer.hidden_states").shape().get(1);
+    int expected = pipeline.latentShape().tokens();
+    if (tokens != expected) {
+      throw new EngineException(
+          "transformer.hidden_states: %d tokens (expected: %d, those of the file's pictures)"
+              .formatted(tokens, expected));
     }
   }
 

@@ -6,6 +6,7 @@ import io.flowloop.agentloop.PromptDataset;
 import io.flowloop.agentloop.bench.BenchJson;
 import io.flowloop.agentloop.bench.BenchPlot;
 import io.flowloop.agentloop.bench.BenchResult;
+import io.flowloop.agentloop.bench.BenchRun;
 import io.flowloop.agentloop.bench.BenchSpec;
 import io.flowloop.agentloop.bench.Benchmark;
 import io.flowloop.agentloop.bench.ModelBenchSpec;
@@ -180,7 +181,9 @@ final class BenchCommand implements Callable<Integer> {
     machine.putAll(Engines.kernels(config.model()));
     terminal.print(new BenchReport(result).text());
     json.write(
-        new BenchJson(result, Version.number(), machine, Machine.variables(), resolved)::write);
+        new BenchJson(
+                result, new BenchRun(Version.number(), machine, Machine.variables(), resolved))
+            ::write);
     terminal
         .out()
         .printf(

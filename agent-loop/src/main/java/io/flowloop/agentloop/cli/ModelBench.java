@@ -1,6 +1,7 @@
 package io.flowloop.agentloop.cli;
 
 import io.flowloop.agentloop.Engines;
+import io.flowloop.agentloop.bench.BenchRun;
 import io.flowloop.agentloop.bench.ModelBenchJson;
 import io.flowloop.agentloop.bench.ModelBenchResult;
 import io.flowloop.agentloop.bench.ModelBenchSpec;
@@ -73,7 +74,8 @@ record ModelBench(
     Map<String, String> machine = Machine.facts(model());
     terminal.print(new ModelBenchReport(result).text());
     json.write(
-        new ModelBenchJson(result, Version.number(), machine, Machine.variables(), settings)
+        new ModelBenchJson(
+                result, new BenchRun(Version.number(), machine, Machine.variables(), settings))
             ::write);
     terminal.out().println("numbers    " + json.path());
   }

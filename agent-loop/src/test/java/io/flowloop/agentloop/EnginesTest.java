@@ -12,20 +12,7 @@ import org.junit.jupiter.api.Test;
 class EnginesTest {
 
   private static ModelConfig model(String name, Device device) {
-    ModelConfig glyph = ModelConfig.glyph(Optional.empty(), device, 1, 32, 96);
-    return new ModelConfig(
-        name,
-        glyph.path(),
-        glyph.weights(),
-        glyph.adapter(),
-        glyph.negativePrompt(),
-        glyph.offload(),
-        glyph.promptCache(),
-        glyph.device(),
-        glyph.dtype(),
-        glyph.threads(),
-        glyph.imageHeight(),
-        glyph.imageWidth());
+    return ModelConfig.glyph(Optional.empty(), device, 1, 32, 96).named(name);
   }
 
   @Test

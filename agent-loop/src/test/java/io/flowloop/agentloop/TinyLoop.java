@@ -157,23 +157,7 @@ final class TinyLoop {
 
   /** The settings of a program for a model of this name. */
   static FlowLoopConfig ofModel(FlowLoopConfig config, String name) {
-    ModelConfig model = config.model();
-    return with(
-        config,
-        config.sampler(),
-        new ModelConfig(
-            name,
-            model.path(),
-            model.weights(),
-            model.adapter(),
-            model.negativePrompt(),
-            model.offload(),
-            model.promptCache(),
-            model.device(),
-            model.dtype(),
-            model.threads(),
-            model.imageHeight(),
-            model.imageWidth()));
+    return with(config, config.sampler(), config.model().named(name));
   }
 
   /** The settings of a program that has others of the model and the sampler. */

@@ -51,6 +51,23 @@ public record ModelConfig(
         imageWidth);
   }
 
+  /** The same settings for a model of this name. */
+  public ModelConfig named(String other) {
+    return new ModelConfig(
+        other,
+        path,
+        weights,
+        adapter,
+        negativePrompt,
+        offload,
+        promptCache,
+        device,
+        dtype,
+        threads,
+        imageHeight,
+        imageWidth);
+  }
+
   /** The same on this device. */
   public ModelConfig on(Device other) {
     return new ModelConfig(

@@ -96,21 +96,7 @@ class TrainingChecksTest {
   @Test
   void configOfAProgram_ofAnotherModel_isKnownByName() {
     FlowLoopConfig config = Configs.load();
-    ModelConfig glyph = config.model();
-    ModelConfig flux =
-        new ModelConfig(
-            "flux",
-            glyph.path(),
-            glyph.weights(),
-            glyph.adapter(),
-            glyph.negativePrompt(),
-            glyph.offload(),
-            glyph.promptCache(),
-            glyph.device(),
-            glyph.dtype(),
-            glyph.threads(),
-            17,
-            17);
+    ModelConfig flux = config.model().named("flux");
     FlowLoopConfig other =
         new FlowLoopConfig(
             config.data(),

@@ -2,6 +2,7 @@ package io.flowloop.engine;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.jni.JniUtils;
 import io.flowloop.config.Dtype;
 import io.flowloop.engine.MmditSteps.Layout;
@@ -82,7 +83,7 @@ public final class Mmdit implements Pipeline.Denoiser, AutoCloseable {
     this(
         parameters,
         names,
-        new MmditSteps(
+        steps(
             kernels,
             manager,
             manager.newSubManager(ai.djl.Device.cpu()),
@@ -101,6 +102,23 @@ public final class Mmdit implements Pipeline.Denoiser, AutoCloseable {
     this.names = names;
     this.steps = steps;
     this.fusions = fusions;
+  }
+
+  private static MmditSteps steps(
+      Kernels kernels,
+      NDManager manager,
+      NDManager host,
+      MmditWeights weights,
+      Places places,
+      NDArray frequencies) {
+    return new MmditSteps(
+        kernels,
+        manager,
+        host,
+        host.create(new long[2], new Shape(1, 2)),
+        weights,
+        places,
+        frequencies);
   }
 
   private static NDArray none(NDManager manager) {
@@ -147,6 +165,7 @@ public final class Mmdit implements Pipeline.Denoiser, AutoCloseable {
             steps.kernels(),
             steps.manager(),
             steps.host(),
+            steps.oneRun(),
             MmditWeights.of(all, names, none(steps.manager())),
             steps.places(),
             steps.frequencies()),
@@ -196,10 +215,11 @@ public final class Mmdit implements Pipeline.Denoiser, AutoCloseable {
 
   @Override
   public NDArray velocity(NDArray latents, NDArray conditioning, Pipeline.Text prompts) {
-    Layout layout = steps.layout(prompts, latents.getShape().get(0));
-    if (fusions.isPresent() && !JniUtils.isGradMode()) {
+    if (isFused() && !JniUtils.isGradMode()) {
+      Layout layout = steps.layout(prompts, latents.getShape().get(0));
       return fused(latents, conditioning, prompts, layout, (_, _) -> {}).velocity();
     }
+    Layout layout = steps.layout(prompts);
     MmditWeights weights = steps.weights();
     return steps
         .kernels()
@@ -264,7 +284,8 @@ public final class Mmdit implements Pipeline.Denoiser, AutoCloseable {
   @Override
   public Recording checkpointed(NDArray latents, NDArray sigmas, int step, Pipeline.Text prompts) {
     List<NDArray> modulations = steps.modulations(sigmas, step);
-    Layout layout = steps.layout(prompts, latents.getShape().get(0));
+    Layout layout =
+        isFused() ? steps.layout(prompts, latents.getShape().get(0)) : steps.layout(prompts);
     List<Tokens> before = new ArrayList<>();
     Forward forward =
         fusions.isPresent()

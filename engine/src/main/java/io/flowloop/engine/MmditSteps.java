@@ -12,12 +12,14 @@ import java.util.stream.LongStream;
  * needs them.
  *
  * @param host for numbers that are needed in plain memory
+ * @param oneRun (1, 2), there, of any numbers
  * @param frequencies of the timestep's sine features
  */
 record MmditSteps(
     Kernels kernels,
     NDManager manager,
     NDManager host,
+    NDArray oneRun,
     MmditWeights weights,
     Mmdit.Places places,
     NDArray frequencies) {
@@ -33,8 +35,14 @@ record MmditSteps(
    */
   record Layout(NDArray rotations, NDArray runs) {}
 
+  /** The layout of a forward by operators, which look at runs only if there are several. */
+  Layout layout(Pipeline.Text prompts) {
+    return new Layout(
+        rotations(prompts), prompts.runs().size() > 1 ? runs(prompts.runs()) : oneRun);
+  }
+
   /**
-   * The layout of a forward.
+   * The layout of a forward by fused blocks.
    *
    * @param rows k, all of which may share one text
    */
@@ -44,11 +52,17 @@ record MmditSteps(
             ? prompts.runs()
             : List.of(
                 new Pipeline.Text.Run(Math.toIntExact(rows), prompts.runs().getFirst().tokens()));
+    return new Layout(rotations(prompts), runs(runs));
+  }
+
+  private NDArray rotations(Pipeline.Text prompts) {
+    return places.rotations(Math.toIntExact(prompts.tokens().getShape().get(1)));
+  }
+
+  private NDArray runs(List<Pipeline.Text.Run> runs) {
     long[] numbers =
         runs.stream().flatMapToLong(run -> LongStream.of(run.rows(), run.tokens())).toArray();
-    return new Layout(
-        places.rotations(Math.toIntExact(prompts.tokens().getShape().get(1))),
-        host.create(numbers, new Shape(runs.size(), 2)));
+    return host.create(numbers, new Shape(runs.size(), 2));
   }
 
   /** Shifts, factors and gates of all blocks and of the output: (T, M) of T noise levels. */

@@ -86,7 +86,13 @@ final class NodeLink {
    */
   static CompletableFuture<Void> ended(ActorSystem<?> system) {
     CompletableFuture<Void> rootStopped = new CompletableFuture<>();
-    var _ = system.systemActorOf(rootWatch(system, rootStopped), "root-watch", Props.empty());
+    try {
+      var _ = system.systemActorOf(rootWatch(system, rootStopped), "root-watch", Props.empty());
+    } catch (IllegalStateException e) {
+      // A node may have failed before anybody asked: the system ends, and its root is gone.
+      LOG.debug("{} ends already", system.address(), e);
+      rootStopped.complete(null);
+    }
     CompletableFuture<Void> whole =
         system.getWhenTerminated().thenAccept(_ -> {}).toCompletableFuture();
     CompletableFuture<Void> given =

@@ -283,13 +283,14 @@ public final class Mmdit implements Pipeline.Denoiser, AutoCloseable {
 
   @Override
   public Recording checkpointed(NDArray latents, NDArray sigmas, int step, Pipeline.Text prompts) {
-    List<NDArray> modulations = steps.modulations(sigmas, step);
+    NDArray conditioning = steps.conditioning(sigmas).get(step);
+    List<NDArray> modulations = steps.modulations(conditioning);
     Layout layout =
         isFused() ? steps.layout(prompts, latents.getShape().get(0)) : steps.layout(prompts);
     List<Tokens> before = new ArrayList<>();
     Forward forward =
         fusions.isPresent()
-            ? keeping(latents, steps.conditioning(sigmas).get(step), prompts, layout, before)
+            ? keeping(latents, conditioning, prompts, layout, before)
             : byBlocks(latents, modulations, prompts, layout, before);
     MmditBackward backward =
         new MmditBackward(

@@ -105,7 +105,8 @@ record MmditBackward(
       NDArray product =
           Gradients.recorded(
               () -> {
-                List<NDArray> ends = new ArrayList<>(network.modulations(sigmas, step));
+                List<NDArray> ends =
+                    new ArrayList<>(network.modulations(network.conditioning(sigmas).get(step)));
                 ends.add(network.embedImage(latents));
                 if (network.weights().textLearns()) {
                   ends.add(network.embedText(prompts));

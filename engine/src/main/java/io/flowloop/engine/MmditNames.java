@@ -29,7 +29,7 @@ public record MmditNames(
   static final int ADAPTED = 12;
 
   /** Tensors of a block without its modulation. */
-  private static final int BLOCK = 20;
+  static final int BLOCK = 20;
 
   public MmditNames {
     time = List.copyOf(time);

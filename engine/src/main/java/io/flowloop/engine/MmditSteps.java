@@ -75,9 +75,13 @@ record MmditSteps(
     return kernels.run("rows", modulation(sigmas));
   }
 
-  /** The modulation of each block at a noise level, then that of the output. */
-  List<NDArray> modulations(NDArray sigmas, int step) {
-    return kernels.run("blocks_modulation", conditioning(sigmas).get(step), weights.image());
+  /**
+   * The modulation of each block, then that of the output.
+   *
+   * @param conditioning a row of {@link #conditioning}
+   */
+  List<NDArray> modulations(NDArray conditioning) {
+    return kernels.run("blocks_modulation", conditioning, weights.image());
   }
 
   NDArray embedImage(NDArray latents) {

@@ -21,9 +21,6 @@ record MmditWeights(
     List<NDArray> adapters,
     List<NDArray> output) {
 
-  /** Tensors of a block besides its modulation. */
-  static final int BLOCK = 20;
-
   /** Tensors of a block's adapters. */
   private static final int ADAPTERS = 2 * MmditNames.ADAPTED;
 
@@ -58,11 +55,11 @@ record MmditWeights(
   }
 
   int depth() {
-    return blocks.size() / BLOCK;
+    return blocks.size() / MmditNames.BLOCK;
   }
 
   List<NDArray> block(int index) {
-    return blocks.subList(index * BLOCK, (index + 1) * BLOCK);
+    return blocks.subList(index * MmditNames.BLOCK, (index + 1) * MmditNames.BLOCK);
   }
 
   /** Those of a block; empty if there are none at all. */

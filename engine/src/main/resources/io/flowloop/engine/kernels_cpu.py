@@ -40,8 +40,14 @@
     stream = torch.to(torch.ge(tokens, image), 4)
     return torch.unbind(torch.permute(torch.index_select(streams, 1, stream), [0, 2, 3, 4, 1, 5]), 0)
 
+  def heads(self: __torch__.Kernels, qkv: Tensor, width: int) -> Tensor:
+    split = torch.view(qkv, [torch.size(qkv, 0), torch.size(qkv, 1), 3, -1, width])
+    return torch.permute(split, [2, 0, 3, 1, 4])
+
   # The fourth root of the width in queries and in keys is attention's 1 / sqrt(width).
-  def joint_heads(self: __torch__.Kernels, iqkv: Tensor, tqkv: Tensor, scale: Tensor, rotations: Tensor, iw: List[Tensor], tw: List[Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
+  def joint_heads(self: __torch__.Kernels, image: Tensor, text: Tensor, scale: Tensor, rotations: Tensor, iw: List[Tensor], tw: List[Tensor], adapters: List[Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
+    iqkv = (self).adapted_qkv((self).linear(image, iw[0], iw[1], ), image, adapters, 0, )
+    tqkv = (self).adapted_qkv((self).linear(text, tw[0], tw[1], ), text, adapters, 12, )
     width = torch.size(iw[2], 0)
     theads = torch.expand((self).heads(tqkv, width, ), [-1, torch.size(iqkv, 0), -1, -1, -1])
     qkv = torch.cat([(self).heads(iqkv, width, ), theads], 3)

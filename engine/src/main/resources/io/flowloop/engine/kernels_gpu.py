@@ -15,20 +15,43 @@
       _0 = torch.append(scales, blocks[torch.add(torch.mul(i, 20), 2)])
     return scales
 
-  def stream_heads(self: __torch__.Kernels, qkv: Tensor, w: List[Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
+  # Queries, keys and values of a stream, (k, tokens, heads, width), as products of their own: norms
+  # and copies of thirds of one product, which lie apart, cost more than three products do.
+  def stream_heads(self: __torch__.Kernels, x: Tensor, w: List[Tensor], adapters: List[Tensor], at: int) -> List[Tensor]:
     width = torch.size(w[2], 0)
-    parts = torch.unbind((self).heads(qkv, width, ), 0)
-    q = torch.rms_norm(parts[0], [width], w[2], 9.9999999999999995e-07)
-    k = torch.rms_norm(parts[1], [width], w[3], 9.9999999999999995e-07)
-    return (q, k, parts[2])
+    weights = torch.chunk(w[0], 3)
+    biases = torch.chunk(w[1], 3)
+    pairs = (self).part_adapters(adapters, at, torch.size(w[0], 0), )
+    heads = annotate(List[Tensor], [])
+    for i in range(3):
+      y = (self).adapted((self).linear(x, weights[i], biases[i], ), x, pairs, torch.mul(i, 2), )
+      _0 = torch.append(heads, torch.unflatten(y, -1, [-1, width]))
+    return heads
 
-  def joint(self: __torch__.Kernels, image: Tensor, text: Tensor) -> Tensor:
-    return torch.cat([image, torch.expand(text, [torch.size(image, 0), -1, -1, -1])], 2)
+  # Pairs of queries, keys and values, or none: an adapter of the whole layer is cut as its weight is.
+  def part_adapters(self: __torch__.Kernels, adapters: List[Tensor], at: int, out: int) -> List[Tensor]:
+    if torch.lt(torch.len(adapters), 24):
+      pairs = annotate(List[Tensor], [])
+    elif torch.eq(torch.size(adapters[torch.add(at, 1)], 0), out):
+      a = adapters[at]
+      b = torch.chunk(adapters[torch.add(at, 1)], 3)
+      pairs = [a, b[0], a, b[1], a, b[2]]
+    else:
+      pairs = adapters[at:torch.add(at, 6)]
+    return pairs
 
-  def joint_heads(self: __torch__.Kernels, iqkv: Tensor, tqkv: Tensor, scale: Tensor, rotations: Tensor, iw: List[Tensor], tw: List[Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
-    iq, ik, iv, = (self).stream_heads(iqkv, iw, )
-    tq, tk, tv, = (self).stream_heads(tqkv, tw, )
-    dtype = ops.prim.dtype(iqkv)
-    q = torch.to((self).rotated((self).joint(iq, tq, ), rotations, ), dtype)
-    k = torch.to((self).rotated((self).joint(ik, tk, ), rotations, ), dtype)
-    return (q, k, (self).joint(iv, tv, ))
+  def normed_head(self: __torch__.Kernels, x: Tensor, w: Tensor, rows: int) -> Tensor:
+    return torch.expand(torch.rms_norm(x, [torch.size(w, 0)], w, 9.9999999999999995e-07), [rows, -1, -1, -1])
+
+  # One text may be that of all rows.
+  def joint_heads(self: __torch__.Kernels, image: Tensor, text: Tensor, scale: Tensor, rotations: Tensor, iw: List[Tensor], tw: List[Tensor], adapters: List[Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
+    rows = torch.size(image, 0)
+    i = (self).stream_heads(image, iw, adapters, 0, )
+    t = (self).stream_heads(text, tw, adapters, 12, )
+    q = [(self).normed_head(i[0], iw[2], rows, ), (self).normed_head(t[0], tw[2], rows, )]
+    k = [(self).normed_head(i[1], iw[3], rows, ), (self).normed_head(t[1], tw[3], rows, )]
+    both = torch.unflatten(torch.cat([q[0], q[1], k[0], k[1]], 1), 1, [2, -1])
+    turned = torch.to((self).rotated(both, torch.unsqueeze(rotations, 1), ), ops.prim.dtype(image))
+    joint = torch.unbind(torch.transpose(turned, 2, 3), 1)
+    v = torch.cat([i[2], torch.expand(t[2], [rows, -1, -1, -1])], 1)
+    return (joint[0], joint[1], torch.transpose(v, 1, 2))

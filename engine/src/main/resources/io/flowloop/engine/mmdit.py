@@ -30,10 +30,20 @@
   def blocks_modulation(self: __torch__.Kernels, modulation: Tensor, image: List[Tensor]) -> List[Tensor]:
     return torch.split(modulation, torch.mul(torch.size(image[0], 0), 12), 1)
 
+  # Parts of a modulation, each D wide: (D) where all rows share it, else (k, 1, D).
+  def parts(self: __torch__.Kernels, modulation: Tensor, x: Tensor) -> List[Tensor]:
+    rows = torch.size(modulation, 0)
+    chunks = torch.view(torch.to(modulation, ops.prim.dtype(x)), [rows, -1, 1, torch.size(x, -1)])
+    if torch.eq(rows, 1):
+      parts = torch.unbind(torch.flatten(chunks, 0, 2), 0)
+    else:
+      parts = torch.unbind(chunks, 1)
+    return parts
+
   def modulate(self: __torch__.Kernels, x: Tensor, shift: Tensor, factor: Tensor) -> Tensor:
     width = torch.size(x, -1)
-    if torch.eq(torch.numel(factor), width):
-      modulated = torch.layer_norm(x, [width], torch.view(factor, [width]), torch.view(shift, [width]), 9.9999999999999995e-07)
+    if torch.eq(torch.dim(factor), 1):
+      modulated = torch.layer_norm(x, [width], factor, shift, 9.9999999999999995e-07)
     else:
       modulated = torch.addcmul(shift, torch.layer_norm(x, [width], None, None, 9.9999999999999995e-07), factor)
     return modulated
@@ -45,7 +55,7 @@
     return torch.unflatten(torch.mm(hidden, torch.t(torch.to(b, dtype))), 0, [torch.size(x, 0), -1])
 
   def adapted(self: __torch__.Kernels, y: Tensor, x: Tensor, adapters: List[Tensor], at: int) -> Tensor:
-    if torch.lt(torch.len(adapters), 24):
+    if torch.le(torch.len(adapters), at):
       z = y
     elif torch.eq(torch.numel(adapters[at]), 0):
       z = y
@@ -71,10 +81,6 @@
         _0 = torch.append(parts, part)
       z = torch.add(y, torch.cat(parts, -1))
     return z
-
-  def heads(self: __torch__.Kernels, qkv: Tensor, width: int) -> Tensor:
-    split = torch.view(qkv, [torch.size(qkv, 0), torch.size(qkv, 1), 3, -1, width])
-    return torch.permute(split, [2, 0, 3, 1, 4])
 
   # Pairs of neighbours as complex numbers, turned by angles of their token: tables (L, width / 2, 2).
   def rotated(self: __torch__.Kernels, x: Tensor, rotations: Tensor) -> Tensor:
@@ -110,13 +116,11 @@
   def joint_attention(self: __torch__.Kernels, image: Tensor, text: Tensor, mod: List[Tensor], scale: Tensor, rotations: Tensor, runs: Tensor, iw: List[Tensor], tw: List[Tensor], adapters: List[Tensor]) -> Tensor:
     im = (self).modulate(image, mod[0], mod[1], )
     tm = (self).modulate(text, mod[6], mod[7], )
-    iqkv = (self).adapted_qkv((self).linear(im, iw[0], iw[1], ), im, adapters, 0, )
-    tqkv = (self).adapted_qkv((self).linear(tm, tw[0], tw[1], ), tm, adapters, 12, )
-    q, k, v, = (self).joint_heads(iqkv, tqkv, scale, rotations, iw, tw, )
+    q, k, v, = (self).joint_heads(im, tm, scale, rotations, iw, tw, adapters, )
     return (self).attended(q, k, v, torch.size(image, 1), runs, )
 
   def merged(self: __torch__.Kernels, attended: Tensor, start: int, tokens: int) -> Tensor:
-    return torch.flatten(torch.transpose(torch.narrow(attended, 2, start, tokens), 1, 2), 2)
+    return torch.contiguous(torch.flatten(torch.transpose(torch.narrow(attended, 2, start, tokens), 1, 2), 2))
 
   def stream_mlp(self: __torch__.Kernels, x: Tensor, attended: Tensor, mod: List[Tensor], w: List[Tensor], adapters: List[Tensor], at: int) -> Tensor:
     out = (self).adapted((self).linear(attended, w[4], w[5], ), attended, adapters, torch.add(at, 6), )
@@ -136,12 +140,8 @@
       there = torch.gt(torch.numel(adapters[at]), 0)
     return there
 
-  def block_modulation(self: __torch__.Kernels, modulation: Tensor, image: Tensor) -> List[Tensor]:
-    chunks = torch.view(torch.to(modulation, ops.prim.dtype(image)), [-1, 12, 1, torch.size(image, -1)])
-    return torch.unbind(chunks, 1)
-
   def block(self: __torch__.Kernels, image: Tensor, text: Tensor, modulation: Tensor, scale: Tensor, rotations: Tensor, runs: Tensor, iw: List[Tensor], tw: List[Tensor], adapters: List[Tensor]) -> Tuple[Tensor, Tensor]:
-    mod = (self).block_modulation(modulation, image, )
+    mod = (self).parts(modulation, image, )
     attended = (self).joint_attention(image, text, mod, scale, rotations, runs, iw, tw, adapters, )
     tokens = torch.size(image, 1)
     iattended = (self).merged(attended, 0, tokens, )
@@ -149,7 +149,7 @@
     return ((self).stream_mlp(image, iattended, mod[2:6], iw, adapters, 0, ), (self).stream_mlp(text, tattended, mod[8:12], tw, adapters, 12, ))
 
   def last_block(self: __torch__.Kernels, image: Tensor, text: Tensor, modulation: Tensor, scale: Tensor, rotations: Tensor, runs: Tensor, iw: List[Tensor], tw: List[Tensor], adapters: List[Tensor]) -> Tensor:
-    mod = (self).block_modulation(modulation, image, )
+    mod = (self).parts(modulation, image, )
     attended = (self).joint_attention(image, text, mod, scale, rotations, runs, iw, tw, adapters, )
     return (self).stream_mlp(image, (self).merged(attended, 0, torch.size(image, 1), ), mod[2:6], iw, adapters, 0, )
 
@@ -180,7 +180,7 @@
     return tokens
 
   def output_velocity(self: __torch__.Kernels, image: Tensor, modulation: Tensor, w: List[Tensor]) -> Tensor:
-    mod = torch.chunk(torch.unsqueeze(torch.to(modulation, ops.prim.dtype(image)), 1), 2, -1)
+    mod = (self).parts(modulation, image, )
     return torch.to((self).linear((self).modulate(image, mod[0], mod[1], ), w[0], w[1], ), 6)
 
   def mmdit_velocity(self: __torch__.Kernels, latents: Tensor, text: Tensor, modulation: Tensor, positions: Tensor, rotations: Tensor, runs: Tensor, image_embed: List[Tensor], text_embed: List[Tensor], blocks: List[Tensor], adapters: List[Tensor], output: List[Tensor]) -> Tensor:

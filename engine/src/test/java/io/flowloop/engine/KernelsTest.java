@@ -9,7 +9,9 @@ import ai.djl.ndarray.types.Shape;
 import io.flowloop.config.Device;
 import io.flowloop.config.Dtype;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
@@ -196,6 +198,46 @@ class KernelsTest {
       assertThat(attended).containsExactly(attended(values, heads, tokens, width), within(1e-5f));
       assertThat(device.kernels().attention(x.getShape(), Dtype.FLOAT32))
           .isEqualTo(tokens <= 256 ? "matrix products" : "libtorch flash");
+    }
+  }
+
+  /** On a GPU the layer is three products, and its adapter is cut as the weight is. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void block_adapterOfTheWholeQkv_isThatOfItsParts(boolean kernelsOfAGpu) {
+    long width = 16;
+    try (LoadedDevice device = LoadedDevice.open(new Device.Cpu(), 1);
+        Kernels gpu = KernelVariants.ofGpu(device);
+        TensorScope _ = new TensorScope()) {
+      Kernels kernels = kernelsOfAGpu ? gpu : device.kernels();
+      NDManager manager = device.manager();
+      RandomBlocks random = new RandomBlocks(manager, (int) width, 8, 1);
+      NDArray none = manager.create(new float[0]);
+      NDArray notTurned = manager.create(new float[0]);
+      NDArray oneRun = manager.create(new float[0]);
+      List<NDArray> whole = new ArrayList<>();
+      List<NDArray> parts = new ArrayList<>();
+      for (int stream = 0; stream < 2; stream++) {
+        NDArray a = random.tensor(0, 0.3, 2, width);
+        NDArray b = random.tensor(0, 0.3, 3 * width, 2);
+        whole.addAll(List.of(a, b, none, none, none, none));
+        b.split(3).forEach(part -> parts.addAll(List.of(a, part)));
+        whole.addAll(Collections.nCopies(6, none));
+        parts.addAll(Collections.nCopies(6, none));
+      }
+      List<NDArray> weights = random.weights();
+      NDArray image = random.tensor(0, 1, 3, 5, width);
+      NDArray text = random.tensor(0, 1, 1, 4, width);
+      NDArray modulation = random.tensor(0, 0.5, 1, 12 * width);
+      Function<List<NDArray>, float[]> block =
+          adapters ->
+              kernels
+                  .run("mmdit_block", image, text, modulation, notTurned, oneRun, weights, adapters)
+                  .getFirst()
+                  .toFloatArray();
+
+      assertThat(block.apply(whole)).containsExactly(block.apply(parts), within(1e-5f));
+      assertThat(block.apply(whole)).isNotEqualTo(block.apply(List.of()));
     }
   }
 

@@ -194,8 +194,9 @@ class QwenImageTransformerTest {
   }
 
   /** Some layers of both streams, of q, k and v one or two. */
-  @Test
-  void velocity_adaptersOnSomeLayers_equalsTheTwinOfMergedWeights() {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void velocity_adaptersOnSomeLayers_equalsTheTwinOfMergedWeights(boolean kernelsOfAGpu) {
     List<String> adapted =
         List.of(
             "transformer_blocks.0.attn.to_q",
@@ -210,7 +211,8 @@ class QwenImageTransformerTest {
     SequencedMap<String, List<Long>> layout = QwenImageTransformer.layout(CONFIG);
     Map<String, float[]> merged = values(CONFIG);
     float[] prompt = prompt(0, 6 * CONFIG.textWidth());
-    try (TensorScope _ = new TensorScope()) {
+    try (TensorScope _ = new TensorScope();
+        Kernels gpu = KernelVariants.ofGpu(device)) {
       Map<String, NDArray> adapters = new LinkedHashMap<>();
       for (String layer : adapted) {
         List<Long> shape = layout.getOrDefault(layer + ".weight", List.of());
@@ -225,7 +227,7 @@ class QwenImageTransformerTest {
         adapters.put(LowRank.b(layer), tensor(b, List.of((long) out, (long) rank)));
         merge(Objects.requireNonNull(merged.get(layer + ".weight")), a, b, in);
       }
-      Mmdit network = network(device.kernels(), Dtype.FLOAT32);
+      Mmdit network = network(kernelsOfAGpu ? gpu : device.kernels(), Dtype.FLOAT32);
       Pipeline.Text text = Pipeline.Text.of(rows(List.of(prompt), CONFIG.textWidth()));
       float[] velocity = velocity(network.with(adapters), latents(List.of(0)), text);
 

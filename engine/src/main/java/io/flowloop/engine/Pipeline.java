@@ -141,7 +141,10 @@ public interface Pipeline extends AutoCloseable {
 
   ImageDecoder imageDecoder();
 
-  /** The denoiser's weights by name: live tensors, which may be written to in place. */
+  /**
+   * The denoiser's weights by name: live tensors, which may be written to in place unless they are
+   * kept in bfloat16, where {@link SharedWeights} may be others' too.
+   */
   SequencedMap<String, NDArray> weights();
 
   /**

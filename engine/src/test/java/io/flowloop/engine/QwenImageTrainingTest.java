@@ -11,12 +11,17 @@ import io.flowloop.engine.qwenimage.QwenImagePipeline;
 import io.flowloop.engine.qwenimage.TinyQwenImage;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -28,6 +33,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 class QwenImageTrainingTest {
 
   private static final int ROWS = 3;
+
+  private static final Duration WAIT = Duration.ofMinutes(2);
 
   /** The layers of the published recipe. */
   private static final List<String> TARGETS =
@@ -235,6 +242,57 @@ class QwenImageTrainingTest {
 
       assertThat(metrics.forwards()).containsEntry(2, 4).containsEntry(1, 4);
       assertThat(metrics.freshRatioError()).isLessThan(1e-4);
+    }
+  }
+
+  /** They share the transformer's weights, and come and go as they like. */
+  @Test
+  void update_besideAnEngineOfTheSameWeights_hasTheBitsOfEachAlone() {
+    TinyUpdate settings = Trained.ADAPTERS_OF_BFLOAT16.update();
+    settings.checkpointing = true;
+    settings.guidanceScale = 4;
+    List<TrainingSample> samples = judged(drawnByItself(settings), 1);
+    long learned = learnedByItself(settings, samples);
+    CyclicBarrier start = new CyclicBarrier(2);
+    try (ExecutorService threads = Executors.newFixedThreadPool(2)) {
+      Future<?> drawing =
+          threads.submit(
+              () -> {
+                start.await();
+                for (int i = 0; i < 4; i++) {
+                  List<Sample> drawn = drawnByItself(settings);
+                  for (int row = 0; row < drawn.size(); row++) {
+                    assertThat(drawn.get(row).trajectory().finalLatents())
+                        .isEqualTo(samples.get(row).sample().trajectory().finalLatents());
+                  }
+                }
+                return null;
+              });
+      Future<?> learning =
+          threads.submit(
+              () -> {
+                start.await();
+                for (int i = 0; i < 4; i++) {
+                  assertThat(learnedByItself(settings, samples)).isEqualTo(learned);
+                }
+                return null;
+              });
+      assertThat(drawing).succeedsWithin(WAIT);
+      assertThat(learning).succeedsWithin(WAIT);
+    }
+  }
+
+  private static List<Sample> drawnByItself(TinyUpdate settings) {
+    try (PipelineEngine own = TinyQwenImage.engine(TinyQwenImage.small(Dtype.BFLOAT16), 8)) {
+      return settings.draw(own, 0);
+    }
+  }
+
+  private static long learnedByItself(TinyUpdate settings, List<TrainingSample> samples) {
+    try (PolicyLearner own =
+        settings.learner(QwenImagePipeline.load(TinyQwenImage.small(Dtype.BFLOAT16)))) {
+      own.update(samples, 0, () -> false);
+      return own.weights().checksum();
     }
   }
 

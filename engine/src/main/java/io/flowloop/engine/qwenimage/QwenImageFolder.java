@@ -28,6 +28,7 @@ final class QwenImageFolder implements QwenImageSource {
   private static final String INDEX = "model_index.json";
   private static final String STEM = "diffusion_pytorch_model";
 
+  private final Path folder;
   private final TransformerConfig transformer;
   private final VaeConfig vae;
   private final TextEncoderConfig text;
@@ -37,7 +38,15 @@ final class QwenImageFolder implements QwenImageSource {
   private final ComponentWeights vaeWeights;
   private final ComponentWeights textWeights;
 
-  private QwenImageFolder(Reading reading) {
+  /**
+   * Where weights were found, and which.
+   *
+   * @param fingerprint a folder may be written to while its old weights are on a device
+   */
+  private record Origin(Path folder, long fingerprint) {}
+
+  private QwenImageFolder(Path folder, Reading reading) {
+    this.folder = folder;
     this.transformer = Objects.requireNonNull(reading.transformer);
     this.vae = Objects.requireNonNull(reading.vae);
     this.text = Objects.requireNonNull(reading.text);
@@ -65,7 +74,7 @@ final class QwenImageFolder implements QwenImageSource {
     Reading reading = new Reading(folder, problems);
     try {
       problems.throwIfAny(folder);
-      return new QwenImageFolder(reading);
+      return new QwenImageFolder(folder, reading);
     } catch (RuntimeException e) {
       reading.close();
       throw e;
@@ -196,6 +205,11 @@ final class QwenImageFolder implements QwenImageSource {
   @Override
   public long fingerprint() {
     return transformerWeights.fingerprint();
+  }
+
+  @Override
+  public Object origin() {
+    return new Origin(folder.toAbsolutePath().normalize(), fingerprint());
   }
 
   @Override

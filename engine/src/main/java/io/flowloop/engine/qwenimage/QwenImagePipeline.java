@@ -12,6 +12,7 @@ import io.flowloop.engine.Mmdit;
 import io.flowloop.engine.ModelProblems;
 import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.PromptEmbedding;
+import io.flowloop.engine.SharedWeights;
 import io.flowloop.engine.TensorScope;
 import java.nio.file.Path;
 import java.util.List;
@@ -55,7 +56,7 @@ public final class QwenImagePipeline implements Pipeline {
             device.kernels(),
             device.manager(),
             source.transformer(),
-            source.loadTransformer(device, device.manager(), model.dtype()),
+            weights(device, source, model.dtype()),
             model.dtype(),
             rows,
             columns);
@@ -63,6 +64,15 @@ public final class QwenImagePipeline implements Pipeline {
         new Resident<>(() -> source.loadEncoder(device, model.dtype()), !model.offload());
     this.vae = new Resident<>(() -> source.loadVae(device, model.dtype()), !model.offload());
     this.prompts = new PromptCache(model.promptCache().bytes(), negative(model));
+  }
+
+  /** Of bfloat16 they are never written to, so they are shared; of float32 they are trained. */
+  private static SequencedMap<String, NDArray> weights(
+      LoadedDevice device, QwenImageSource source, Dtype dtype) {
+    SharedWeights.Loader loader = manager -> source.loadTransformer(device, manager, dtype);
+    return dtype == Dtype.BFLOAT16
+        ? SharedWeights.of(source.origin(), dtype, device.manager(), loader)
+        : loader.load(device.manager());
   }
 
   private static String negative(ModelConfig model) {

@@ -19,6 +19,9 @@ interface QwenImageSource extends AutoCloseable {
   /** Tells the transformer's weights from others: the same for the same source. */
   long fingerprint();
 
+  /** What is equal for sources whose transformers have the same weights, within this process. */
+  Object origin();
+
   /**
    * The transformer's weights on a device, as {@link QwenImageTransformer#weights} makes them.
    *

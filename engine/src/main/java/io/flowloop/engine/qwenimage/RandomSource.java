@@ -62,6 +62,12 @@ record RandomSource(QwenImageGeometry geometry, int textTokens) implements QwenI
     return Integer.toUnsignedLong(transformer().hashCode());
   }
 
+  /** Its numbers depend on nothing else. */
+  @Override
+  public Object origin() {
+    return transformer();
+  }
+
   @Override
   public SequencedMap<String, NDArray> loadTransformer(
       LoadedDevice device, NDManager manager, Dtype dtype) {

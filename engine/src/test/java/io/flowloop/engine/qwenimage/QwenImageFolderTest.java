@@ -69,6 +69,24 @@ class QwenImageFolderTest {
     assertThat(fingerprint(folder.resolve("other"))).isNotEqualTo(single);
   }
 
+  @Test
+  void origin_ofTheFolderAsItWas_isTheSame() throws IOException {
+    Object before = origin(folder);
+    Object again = origin(folder.resolve("transformer", ".."));
+    Object elsewhere = origin(folder.resolve("copy"));
+    model.dtype = SafetensorsDtype.BF16;
+
+    assertThat(again).isEqualTo(before);
+    assertThat(elsewhere).isNotEqualTo(before);
+    assertThat(origin(folder)).isNotEqualTo(before);
+  }
+
+  private Object origin(Path path) throws IOException {
+    try (QwenImageFolder open = QwenImageFolder.open(model.write(path))) {
+      return open.origin();
+    }
+  }
+
   private long fingerprint(Path path) throws IOException {
     try (QwenImageFolder open = QwenImageFolder.open(model.write(path))) {
       return open.fingerprint();

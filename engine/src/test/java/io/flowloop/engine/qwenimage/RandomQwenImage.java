@@ -9,6 +9,7 @@ import io.flowloop.engine.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -126,7 +127,8 @@ final class RandomQwenImage {
     Files.createDirectories(folder.resolve("tokenizer"));
     Files.copy(
         TinyQwenImage.folder().resolve("tokenizer", "tokenizer.json"),
-        folder.resolve("tokenizer", "tokenizer.json"));
+        folder.resolve("tokenizer", "tokenizer.json"),
+        StandardCopyOption.REPLACE_EXISTING);
     writeTensors(folder.resolve("transformer"), STEM, tensors("transformer"));
     writeTensors(folder.resolve("vae"), STEM, tensors("vae"));
     writeTensors(folder.resolve("text_encoder"), "model", tensors("text_encoder"));

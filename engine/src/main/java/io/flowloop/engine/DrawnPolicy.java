@@ -62,7 +62,7 @@ final class DrawnPolicy {
                   .kernels()
                   .run("assign", tensor, Objects.requireNonNull(adapters.get(name), name)));
     }
-    denoiser.weightsChanged();
+    denoiser.release();
     return checksum;
   }
 
@@ -87,7 +87,7 @@ final class DrawnPolicy {
   }
 
   private void dropAdapters() {
-    denoiser.weightsChanged();
+    denoiser.release();
     denoiser = pipeline.denoiser();
     adapters.values().forEach(NDArray::close);
     computed.values().forEach(NDArray::close);

@@ -63,7 +63,7 @@ public final class FullPolicy implements Policy {
 
   @Override
   public void applyParameters() {
-    denoiser.weightsChanged();
+    denoiser.release();
   }
 
   @Override

@@ -21,15 +21,13 @@ import java.util.stream.Stream;
  */
 final class FusedBlocks implements AutoCloseable {
 
-  /** Tensors of a block, and of a stream of it. */
-  private static final int BLOCK = 20;
-
-  private static final int STREAM = 10;
+  /** Tensors of a stream of a block: half of the block's. */
+  private static final int STREAM = MmditNames.BLOCK / 2;
 
   /**
-   * Tensors of a stream's adapters: pairs for queries, keys, values, output and both MLP layers.
+   * Tensors of a stream's adapters: a pair for each of its layers, which are half of the block's.
    */
-  private static final int ADAPTERS = 12;
+  private static final int ADAPTERS = MmditNames.ADAPTED;
 
   /** Parts of the modulation: of a block, of a stream of it, and of its attention alone. */
   private static final int PARTS = 12;
@@ -127,7 +125,7 @@ final class FusedBlocks implements AutoCloseable {
     this.fusions = fusions;
     try {
       this.blocks =
-          IntStream.range(0, weights.size() / BLOCK)
+          IntStream.range(0, weights.size() / MmditNames.BLOCK)
               .mapToObj(
                   block ->
                       new Block(

@@ -208,7 +208,7 @@ public final class LoraPolicy implements Policy {
         pipeline.kernels().run("assign", adapter.scaled(), scaled(adapter.b()));
       }
     }
-    denoiser.weightsChanged();
+    denoiser.release();
   }
 
   private NDArray scaled(NDArray b) {

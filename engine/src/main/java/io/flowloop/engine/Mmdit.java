@@ -266,7 +266,7 @@ public final class Mmdit implements Pipeline.Denoiser, AutoCloseable {
 
   /** Fused blocks have copies of adapters, and of the weights that these are part of. */
   @Override
-  public void weightsChanged() {
+  public void release() {
     if (fused != null) {
       fused.close();
       fused = null;
@@ -336,7 +336,7 @@ public final class Mmdit implements Pipeline.Denoiser, AutoCloseable {
   /** Frees what it has of its own; weights are the caller's, networks of others stay. */
   @Override
   public void close() {
-    weightsChanged();
+    release();
     fusions.ifPresent(Fusions::close);
   }
 }

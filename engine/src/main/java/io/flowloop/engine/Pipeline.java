@@ -111,8 +111,11 @@ public interface Pipeline extends AutoCloseable {
      */
     Recording checkpointed(NDArray latents, NDArray sigmas, int step, Text text);
 
-    /** Tells that weights which it computes with were written to. */
-    default void weightsChanged() {}
+    /**
+     * Frees what it made of its weights, which the next forward makes anew: when nobody needs it
+     * for a while, and whenever they were written to.
+     */
+    default void release() {}
 
     /**
      * A velocity and the way back from it. Belongs to the scope that it was made in.
@@ -156,6 +159,11 @@ public interface Pipeline extends AutoCloseable {
 
   /** The dense layers that may have adapters, by name. */
   SequencedMap<String, Layer> layers();
+
+  /** Whether the device has only what is at work. */
+  default boolean offloads() {
+    return false;
+  }
 
   /** What the weights are kept in. */
   Dtype dtype();

@@ -87,6 +87,9 @@ public final class PipelineEngine implements DiffusionEngine {
     try (TensorScope _ = new TensorScope()) {
       return draw(requests, steps);
     } finally {
+      if (pipeline.offloads()) {
+        policy.denoiser().release();
+      }
       // Whoever interrupted has been obeyed: no request goes on behind it.
       var _ = Thread.interrupted();
     }

@@ -72,6 +72,9 @@ public final class PolicyLearner implements Learner {
       metrics = update.run(samples);
     } catch (ai.djl.engine.EngineException e) {
       throw OutOfMemory.line(e).<RuntimeException>map(line -> doesNotFit(line, e)).orElse(e);
+    } finally {
+      // Otherwise it is gone with the last optimiser step, unless that was skipped.
+      policy.denoiser().release();
     }
     version++;
     return metrics;

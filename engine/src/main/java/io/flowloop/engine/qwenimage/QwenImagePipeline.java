@@ -257,8 +257,8 @@ public final class QwenImagePipeline implements Pipeline {
     }
 
     @Override
-    public void weightsChanged() {
-      network.weightsChanged();
+    public void release() {
+      network.release();
     }
 
     @Override
@@ -291,6 +291,11 @@ public final class QwenImagePipeline implements Pipeline {
   @Override
   public SequencedMap<String, Layer> layers() {
     return QwenImageTransformer.layers(source.transformer());
+  }
+
+  @Override
+  public boolean offloads() {
+    return model.offload();
   }
 
   @Override

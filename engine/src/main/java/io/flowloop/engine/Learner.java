@@ -1,6 +1,7 @@
 package io.flowloop.engine;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -28,8 +29,8 @@ public interface Learner extends AutoCloseable {
   /** The weights that rollouts are to be drawn with. */
   PolicyWeights weights();
 
-  /** The weights that are validated and kept: the running mean, or {@link #weights} without one. */
-  PolicyWeights keptWeights();
+  /** The running mean of {@link #weights}, if there is one, which is validated and kept then. */
+  Optional<PolicyWeights> averagedWeights();
 
   /** Everything the next update depends on. */
   LearnerState state();

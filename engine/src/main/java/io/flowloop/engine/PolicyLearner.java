@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -146,12 +147,12 @@ public final class PolicyLearner implements Learner {
   }
 
   @Override
-  public PolicyWeights keptWeights() {
+  public Optional<PolicyWeights> averagedWeights() {
     if (averages.isEmpty()) {
-      return weights();
+      return Optional.empty();
     }
     try (TensorScope _ = new TensorScope()) {
-      return PolicyWeights.of(version, read(policy.weights(averages)));
+      return Optional.of(PolicyWeights.of(version, read(policy.weights(averages))));
     }
   }
 

@@ -249,13 +249,15 @@ class PolicyLearnerTest {
 
         assertThat(metrics.freshRatioError()).isZero();
         assertThat(checksums(other.state())).isEqualTo(checksums(learner.state()));
-        assertThat(other.keptWeights().checksum()).isEqualTo(learner.keptWeights().checksum());
+        assertThat(other.averagedWeights().map(PolicyWeights::checksum))
+            .isPresent()
+            .isEqualTo(learner.averagedWeights().map(PolicyWeights::checksum));
       }
     }
   }
 
   @Test
-  void keptWeights_withEma_lieBetweenStartAndPolicy() {
+  void averagedWeights_withEma_lieBetweenStartAndPolicy() {
     TinyUpdate settings = new TinyUpdate();
     settings.ema = new EmaConfig(0.5, 1);
     settings.miniBatch = 2 * ROWS;
@@ -264,7 +266,7 @@ class PolicyLearnerTest {
       learner.update(
           judged(settings.draw(engine, 0), PolicyLearnerTest::brightness, 1), 0, () -> false);
       float after = first(learner.weights());
-      float kept = first(learner.keptWeights());
+      float kept = first(learner.averagedWeights().orElseThrow());
 
       assertThat(after).isNotEqualTo(before);
       assertThat(kept).isEqualTo(before + (after - before) / 2);
@@ -398,7 +400,7 @@ class PolicyLearnerTest {
             () -> false);
         engine.load(learner.weights());
         learner.state();
-        learner.keptWeights();
+        var _ = learner.averagedWeights();
         if (step == 0) {
           tensors = learner.liveTensors();
         }

@@ -3,6 +3,7 @@ package io.flowloop.rollout;
 import io.flowloop.engine.EngineException;
 import io.flowloop.engine.Learner;
 import io.flowloop.engine.LearnerState;
+import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.UpdateMetrics;
 import java.util.concurrent.CancellationException;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -92,7 +93,8 @@ final class LearnerRunner extends AbstractMatchingBehavior<LearnerActor.Command>
   }
 
   private PolicySnapshot snapshot() {
-    return new PolicySnapshot(learner.weights(), learner.keptWeights(), learner.state());
+    PolicyWeights weights = learner.weights();
+    return new PolicySnapshot(weights, learner.averagedWeights().orElse(weights), learner.state());
   }
 
   private Behavior<LearnerActor.Command> end(LearnerActor.Command command, Error error) {

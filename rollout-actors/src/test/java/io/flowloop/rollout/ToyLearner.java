@@ -10,6 +10,7 @@ import io.flowloop.engine.UpdateMetrics;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -119,9 +120,9 @@ public final class ToyLearner implements LearnerFactory {
     }
 
     @Override
-    public PolicyWeights keptWeights() {
+    public Optional<PolicyWeights> averagedWeights() {
       checkThread();
-      return PolicyWeights.of(version, tensors(weight / 2));
+      return Optional.of(PolicyWeights.of(version, tensors(weight / 2)));
     }
 
     @Override

@@ -53,23 +53,36 @@ public record ModelConfig(
 
   /** The same settings for a model of this name. */
   public ModelConfig named(String other) {
-    return new ModelConfig(
-        other,
-        path,
-        weights,
-        adapter,
-        negativePrompt,
-        offload,
-        promptCache,
-        device,
-        dtype,
-        threads,
-        imageHeight,
-        imageWidth);
+    return with(other, negativePrompt, offload, device, imageHeight, imageWidth);
   }
 
   /** The same on this device. */
   public ModelConfig on(Device other) {
+    return with(name, negativePrompt, offload, other, imageHeight, imageWidth);
+  }
+
+  /** The same with text encoder and VAE on the device only while they are at work. */
+  public ModelConfig offloaded() {
+    return with(name, negativePrompt, true, device, imageHeight, imageWidth);
+  }
+
+  /** The same with guidance away from this prompt; empty for the model's own. */
+  public ModelConfig awayFrom(Optional<String> other) {
+    return with(name, other, offload, device, imageHeight, imageWidth);
+  }
+
+  /** The same with images of this size, in pixels. */
+  public ModelConfig sized(int height, int width) {
+    return with(name, negativePrompt, offload, device, height, width);
+  }
+
+  private ModelConfig with(
+      String name,
+      Optional<String> negativePrompt,
+      boolean offload,
+      Device device,
+      int imageHeight,
+      int imageWidth) {
     return new ModelConfig(
         name,
         path,
@@ -77,23 +90,6 @@ public record ModelConfig(
         adapter,
         negativePrompt,
         offload,
-        promptCache,
-        other,
-        dtype,
-        threads,
-        imageHeight,
-        imageWidth);
-  }
-
-  /** The same with text encoder and VAE on the device only while they are at work. */
-  public ModelConfig offloaded() {
-    return new ModelConfig(
-        name,
-        path,
-        weights,
-        adapter,
-        negativePrompt,
-        true,
         promptCache,
         device,
         dtype,

@@ -69,19 +69,9 @@ public final class QwenImageVerification implements AutoCloseable {
       List<String> prompts = prompts(path, golden.metadata());
       List<Long> image = picture(path, golden);
       ModelConfig sized =
-          new ModelConfig(
-              model.name(),
-              model.path(),
-              model.weights(),
-              model.adapter(),
-              Optional.ofNullable(golden.metadata().get("negative")),
-              model.offload(),
-              model.promptCache(),
-              model.device(),
-              model.dtype(),
-              model.threads(),
-              Math.toIntExact(image.get(0)),
-              Math.toIntExact(image.get(1)));
+          model
+              .awayFrom(Optional.ofNullable(golden.metadata().get("negative")))
+              .sized(Math.toIntExact(image.get(0)), Math.toIntExact(image.get(1)));
       return new QwenImageVerification(golden, sized, QwenImagePipeline.load(sized), prompts);
     } catch (RuntimeException e) {
       golden.close();

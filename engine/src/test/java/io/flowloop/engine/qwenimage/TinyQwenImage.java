@@ -33,49 +33,38 @@ public final class TinyQwenImage {
   }
 
   public static ModelConfig model(Path folder, Dtype dtype) {
-    return model(folder, dtype, Optional.empty(), CACHE);
+    return model(folder, dtype, CACHE);
   }
 
   /** The model of small pictures, 4×6 tokens, for tests that draw many. */
   public static ModelConfig small(Dtype dtype) {
-    return model(folder(), dtype, Optional.empty(), CACHE, 32, 48);
+    return model(dtype).sized(32, 48);
   }
 
   /** The model led away from another prompt than its own. */
   public static ModelConfig awayFrom(String negativePrompt) {
-    return model(folder(), Dtype.FLOAT32, Optional.of(negativePrompt), CACHE);
+    return model(Dtype.FLOAT32).awayFrom(Optional.of(negativePrompt));
   }
 
   /** The model that keeps embeddings of so many bytes. */
   public static ModelConfig caching(long bytes) {
-    return model(folder(), Dtype.FLOAT32, Optional.empty(), bytes);
+    return model(folder(), Dtype.FLOAT32, bytes);
   }
 
-  private static ModelConfig model(
-      Path folder, Dtype dtype, Optional<String> negativePrompt, long cache) {
-    return model(folder, dtype, negativePrompt, cache, 64, 64);
-  }
-
-  private static ModelConfig model(
-      Path folder,
-      Dtype dtype,
-      Optional<String> negativePrompt,
-      long cache,
-      int height,
-      int width) {
+  private static ModelConfig model(Path folder, Dtype dtype, long cache) {
     return new ModelConfig(
         "qwen-image",
         Optional.of(folder),
         Optional.empty(),
         Optional.empty(),
-        negativePrompt,
+        Optional.empty(),
         false,
         new ByteSize(cache),
         new Device.Cpu(),
         dtype,
         1,
-        height,
-        width);
+        64,
+        64);
   }
 
   public static PipelineEngine engine(ModelConfig model, int maxRowsPerForward) {

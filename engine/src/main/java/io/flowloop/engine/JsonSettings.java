@@ -25,6 +25,12 @@ public final class JsonSettings {
 
   private static final long MAX_BYTES = 10_000_000;
 
+  /** No model has anything in a larger number: what is larger is a mistake, or meant to harm. */
+  static final int MOST = 1_000_000;
+
+  /** Characters of a value that messages show. */
+  private static final int SHOWN = 100;
+
   private final String origin;
   private final String prefix;
   private final JsonObject object;
@@ -74,7 +80,8 @@ public final class JsonSettings {
       JsonObject object = JsonParser.parseString(text).getAsJsonObject();
       return Optional.of(new JsonSettings(origin, "", object, problems));
     } catch (JsonParseException | IllegalStateException e) {
-      problems.add("%s: not a JSON object: %s".formatted(origin, e.getMessage()));
+      problems.add(
+          "%s: not a JSON object: %s".formatted(origin, shown(String.valueOf(e.getMessage()))));
       return Optional.empty();
     }
   }
@@ -96,22 +103,29 @@ public final class JsonSettings {
     return !raw(key).isJsonNull();
   }
 
-  /** A whole number of {@code least} or more that must be there. */
+  /** A whole number of {@code least} to a million that must be there. */
   public int integer(String key, int least) {
-    return optionalInteger(key, least).orElseGet(() -> missing(key, orMore(least), least));
+    return integer(key, least, MOST);
   }
 
-  /** A whole number of {@code least} or more. */
-  public int integer(String key, int least, int fallback) {
-    return optionalInteger(key, least).orElse(fallback);
+  /** A whole number of {@code least} to {@code most} that must be there. */
+  public int integer(String key, int least, int most) {
+    return optionalInteger(key, least, most)
+        .orElseGet(() -> missing(key, between(least, most), least));
   }
 
-  private Optional<Integer> optionalInteger(String key, int least) {
-    return value(key, value -> isInteger(value, least), orMore(least)).map(JsonElement::getAsInt);
+  /** A whole number of {@code least} to a million. */
+  public int integerOr(String key, int least, int fallback) {
+    return optionalInteger(key, least, MOST).orElse(fallback);
   }
 
-  private static String orMore(int least) {
-    return "a whole number of %d or more".formatted(least);
+  private Optional<Integer> optionalInteger(String key, int least, int most) {
+    return value(key, value -> isInteger(value, least, most), between(least, most))
+        .map(JsonSettings::whole);
+  }
+
+  private static String between(int least, int most) {
+    return "a whole number of %d to %d".formatted(least, most);
   }
 
   /** A finite number that must be there. */
@@ -152,11 +166,11 @@ public final class JsonSettings {
     return value(key, JsonSettings::isText, "a text").map(JsonElement::getAsString);
   }
 
-  /** Whole numbers of {@code least} or more, at least one, that must be there. */
+  /** Whole numbers of {@code least} to a million, at least one, that must be there. */
   public List<Integer> integers(String key, int least) {
-    String expected = "one or more whole numbers of %d or more".formatted(least);
-    return list(key, value -> isInteger(value, least), 1, expected)
-        .map(list -> list.stream().map(JsonElement::getAsInt).toList())
+    String expected = "one or more whole numbers of %d to %d".formatted(least, MOST);
+    return list(key, value -> isInteger(value, least, MOST), 1, expected)
+        .map(list -> list.stream().map(JsonSettings::whole).toList())
         .orElseGet(() -> missing(key, expected, List.of(least)));
   }
 
@@ -198,7 +212,16 @@ public final class JsonSettings {
     JsonElement value = raw(key);
     problems.add(
         "%s %s%s: %s (expected: %s)"
-            .formatted(origin, prefix, key, value.isJsonNull() ? "not set" : value, expected));
+            .formatted(
+                origin,
+                prefix,
+                key,
+                value.isJsonNull() ? "not set" : shown(value.toString()),
+                expected));
+  }
+
+  private static String shown(String text) {
+    return text.length() <= SHOWN ? text : text.substring(0, SHOWN) + "…";
   }
 
   private <T> T missing(String key, String expected, T standIn) {
@@ -225,11 +248,16 @@ public final class JsonSettings {
     return value == null ? JsonNull.INSTANCE : value;
   }
 
-  private static boolean isInteger(JsonElement value, int least) {
+  private static boolean isInteger(JsonElement value, int least, int most) {
     return isNumber(value)
         && value.getAsDouble() == Math.rint(value.getAsDouble())
         && value.getAsDouble() >= least
-        && value.getAsDouble() <= Integer.MAX_VALUE;
+        && value.getAsDouble() <= most;
+  }
+
+  /** Not getAsInt, which fails at 0e99999. */
+  private static int whole(JsonElement value) {
+    return (int) value.getAsDouble();
   }
 
   private static boolean isNumber(JsonElement value) {

@@ -74,7 +74,7 @@ record LoraSettings(
     }
     return new LoraSettings(
         origin,
-        json.integer(prefix + "r", 1, DEFAULT),
+        json.integerOr(prefix + "r", 1, DEFAULT),
         json.number(prefix + "lora_alpha", DEFAULT),
         rules(json, prefix + "rank_pattern", (rules, layers) -> rules.integer(layers, 1)),
         rules(json, prefix + "alpha_pattern", JsonSettings::number),

@@ -26,7 +26,7 @@ record SchedulerConfig(Optional<SigmaShift> bySize, double shift) {
     if (!settings.text("_class_name", "").equals(CLASS_NAME)) {
       settings.problem("_class_name", CLASS_NAME);
     }
-    if (settings.integer("num_train_timesteps", 1, TIMESTEPS) != TIMESTEPS) {
+    if (settings.integerOr("num_train_timesteps", 1, TIMESTEPS) != TIMESTEPS) {
       settings.problem("num_train_timesteps", Integer.toString(TIMESTEPS));
     }
     for (String variant :
@@ -58,8 +58,8 @@ record SchedulerConfig(Optional<SigmaShift> bySize, double shift) {
     if (!settings.text("time_shift_type", "exponential").equals("exponential")) {
       settings.problem("time_shift_type", "exponential");
     }
-    int base = settings.integer("base_image_seq_len", 1, 256);
-    int most = settings.integer("max_image_seq_len", 1, 4096);
+    int base = settings.integerOr("base_image_seq_len", 1, 256);
+    int most = settings.integerOr("max_image_seq_len", 1, 4096);
     if (most <= base) {
       settings.problem("max_image_seq_len", "more than base_image_seq_len, which is " + base);
       most = base + 1;

@@ -31,6 +31,11 @@ record TextEncoderConfig(
 
   private static final String MODEL = "qwen2_5_vl";
 
+  /** What transformers has for a setting that is not there. */
+  private static final double THETA = 1e6;
+
+  private static final double EPSILON = 1e-5;
+
   /** Rotations without a scaling; the sections of mrope differ for pictures alone. */
   private static final List<String> ROPES = List.of("default", "mrope");
 
@@ -72,12 +77,12 @@ record TextEncoderConfig(
     JsonSettings text = settings.under("text_config").orElse(settings);
     int vocabulary = text.integer("vocab_size", 1);
     int width = text.integer("hidden_size", 1);
-    int depth = text.integer("num_hidden_layers", 1);
+    int depth = text.integer("num_hidden_layers", 1, TransformerConfig.MAX_DEPTH);
     int heads = text.integer("num_attention_heads", 1);
-    int keyValueHeads = text.integer("num_key_value_heads", 1);
+    int keyValueHeads = text.integerOr("num_key_value_heads", 1, heads);
     int hidden = text.integer("intermediate_size", 1);
     double theta = theta(text, settings);
-    double epsilon = text.number("rms_norm_eps");
+    double epsilon = text.number("rms_norm_eps", EPSILON);
     checkLayers(text, epsilon);
     if (problems.found().size() == before) {
       checkHeads(text, width, heads, keyValueHeads);
@@ -110,7 +115,7 @@ record TextEncoderConfig(
     places.addAll(levels);
     JsonSettings place =
         places.stream().filter(found -> found.has("rope_theta")).findFirst().orElse(text);
-    double theta = place.number("rope_theta");
+    double theta = place.number("rope_theta", THETA);
     if (theta <= 0) {
       place.problem("rope_theta", "more than 0");
     }

@@ -27,6 +27,8 @@ record TokenizerFiles(Path model, ModelProblems problems) {
 
   private static final String FOLDER = "tokenizer";
 
+  private static final long MAX_BYTES = 100_000_000;
+
   /** How messages call a file. */
   static String path(String file) {
     return FOLDER + "/" + file;
@@ -45,7 +47,10 @@ record TokenizerFiles(Path model, ModelProblems problems) {
       return problem(file, "missing (expected: with the other files of the tokenizer)");
     }
     try {
-      return Optional.of(Files.readString(at(file)));
+      long size = Files.size(at(file));
+      return size <= MAX_BYTES
+          ? Optional.of(Files.readString(at(file)))
+          : problem(file, "%d bytes (expected: at most %d)".formatted(size, MAX_BYTES));
     } catch (IOException e) {
       return problem(file, "cannot be read: %s (expected: text in UTF-8)".formatted(e));
     }

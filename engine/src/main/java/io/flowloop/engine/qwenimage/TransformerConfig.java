@@ -13,7 +13,7 @@ import java.util.List;
  * @param textWidth features of a prompt's token
  * @param channels C of packed latents: 2×2 cells of the VAE's channels
  * @param ropeAxes features of a head that turn with a token's frame, line and column: even numbers,
- *     the width of a head together
+ *     0 for none, the width of a head together
  */
 record TransformerConfig(
     int depth, int heads, int headWidth, int textWidth, int channels, List<Integer> ropeAxes) {
@@ -28,23 +28,34 @@ record TransformerConfig(
 
   private static final int AXES = 3;
 
+  static final int MAX_DEPTH = 1000;
+
+  /** Most features of a token: sizes of layers are ints. */
+  static final int MAX_WIDTH = 1_000_000;
+
   TransformerConfig {
     ropeAxes = List.copyOf(ropeAxes);
     if (depth < 1
+        || depth > MAX_DEPTH
         || heads < 1
         || textWidth < 1
         || channels < 1
         || !areAxes(ropeAxes)
-        || sum(ropeAxes) != headWidth) {
+        || sum(ropeAxes) != headWidth
+        || (long) heads * headWidth > MAX_WIDTH) {
       throw new IllegalArgumentException(
           "transformer: depth %d, %d heads of %d, text width %d, channels %d, rope axes %s"
                   .formatted(depth, heads, headWidth, textWidth, channels, ropeAxes)
-              + " (expected: 1 or more of each, three even axes, the width of a head together)");
+              + " (expected: 1 or more of each, at most %d deep and %d wide, three even axes, the"
+                  .formatted(MAX_DEPTH, MAX_WIDTH)
+              + " width of a head together)");
     }
   }
 
   private static boolean areAxes(List<Integer> axes) {
-    return axes.size() == AXES && axes.stream().allMatch(axis -> axis > 0 && axis % 2 == 0);
+    return axes.size() == AXES
+        && axes.stream().allMatch(axis -> axis >= 0 && axis % 2 == 0)
+        && sum(axes) > 0;
   }
 
   private static int sum(List<Integer> axes) {
@@ -56,7 +67,7 @@ record TransformerConfig(
     if (!settings.text("_class_name", "").equals(CLASS_NAME)) {
       settings.problem("_class_name", CLASS_NAME);
     }
-    if (settings.integer("patch_size", 1, PackedLatents.PATCH) != PackedLatents.PATCH) {
+    if (settings.integerOr("patch_size", 1, PackedLatents.PATCH) != PackedLatents.PATCH) {
       settings.problem("patch_size", Integer.toString(PackedLatents.PATCH));
     }
     for (String variant :
@@ -67,11 +78,11 @@ record TransformerConfig(
     }
     int channels = settings.integer("in_channels", 1);
     int cell = PackedLatents.PATCH * PackedLatents.PATCH;
-    if (settings.integer("out_channels", 1, channels) * cell != channels) {
+    if (settings.integerOr("out_channels", 1, channels) * cell != channels) {
       settings.problem("out_channels", "a quarter of in_channels, which is " + channels);
     }
     int headWidth = settings.integer("attention_head_dim", 1);
-    List<Integer> axes = settings.integers("axes_dims_rope", 1);
+    List<Integer> axes = settings.integers("axes_dims_rope", 0);
     if (!areAxes(axes) || sum(axes) != headWidth) {
       settings.problem(
           "axes_dims_rope",
@@ -79,9 +90,15 @@ record TransformerConfig(
       headWidth = AXES * 2;
       axes = List.of(2, 2, 2);
     }
+    int heads = settings.integer("num_attention_heads", 1);
+    if ((long) heads * headWidth > MAX_WIDTH) {
+      settings.problem(
+          "num_attention_heads", "%d features or less in all heads together".formatted(MAX_WIDTH));
+      heads = 1;
+    }
     return new TransformerConfig(
-        settings.integer("num_layers", 1),
-        settings.integer("num_attention_heads", 1),
+        settings.integer("num_layers", 1, MAX_DEPTH),
+        heads,
         headWidth,
         settings.integer("joint_attention_dim", 1),
         channels,

@@ -35,6 +35,8 @@ record VaeConfig(
   /** With one more, a side of 2^16 pixels would be less than a cell. */
   private static final int MAX_RESOLUTIONS = 16;
 
+  private static final int MAX_BLOCKS = 100;
+
   /**
    * Mean and standard deviation of each channel of the latents that the encoder gives.
    *
@@ -60,6 +62,7 @@ record VaeConfig(
     if (baseDim < 2
         || zDim < 1
         || numResBlocks < 1
+        || numResBlocks > MAX_BLOCKS
         || dimMult.isEmpty()
         || dimMult.size() > MAX_RESOLUTIONS
         || dimMult.stream().anyMatch(multiplier -> multiplier < 1)
@@ -76,7 +79,9 @@ record VaeConfig(
                       latents.mean().size())
               + " latent means (expected: a base_dim of 2 or more, 1 or more of each, at most %d"
                   .formatted(MAX_RESOLUTIONS)
-              + " multipliers, one flag less than these and one mean a latent channel)");
+              + " multipliers and %d blocks, a flag less than multipliers, a mean for each latent"
+                  .formatted(MAX_BLOCKS)
+              + " channel)");
     }
   }
 
@@ -85,7 +90,7 @@ record VaeConfig(
     if (!settings.text("_class_name", "").equals(CLASS_NAME)) {
       settings.problem("_class_name", CLASS_NAME);
     }
-    if (settings.integer("input_channels", 1, IMAGE_CHANNELS) != IMAGE_CHANNELS) {
+    if (settings.integerOr("input_channels", 1, IMAGE_CHANNELS) != IMAGE_CHANNELS) {
       settings.problem("input_channels", IMAGE_CHANNELS + ", as images are RGB");
     }
     int zDim = settings.integer("z_dim", 1);
@@ -94,7 +99,7 @@ record VaeConfig(
         settings.integer("base_dim", 2),
         zDim,
         dimMult,
-        settings.integer("num_res_blocks", 1),
+        settings.integer("num_res_blocks", 1, MAX_BLOCKS),
         settings.numbers("attn_scales"),
         temporalDownsample(settings, dimMult.size() - 1),
         new LatentScale(latentsMean(settings, zDim), latentsStd(settings, zDim)));

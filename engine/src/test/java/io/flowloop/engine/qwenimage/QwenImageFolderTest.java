@@ -300,6 +300,48 @@ class QwenImageFolderTest {
   }
 
   @Test
+  void open_sizesOfNoModel_areRefusedBeforeAnyTensorIsLookedFor() throws IOException {
+    model.set("scheduler/scheduler_config.json", "max_image_seq_len", "1e10");
+    model.set("transformer/config.json", "num_layers", "1000000000");
+    model.set("transformer/config.json", "num_attention_heads", "900000");
+    model.set("transformer/config.json", "joint_attention_dim", "2147483647");
+    model.set("vae/config.json", "base_dim", "2147483647");
+    model.set("vae/config.json", "num_res_blocks", "1000000");
+    model.set("text_encoder/config.json", "num_hidden_layers", "2147483647");
+    model.set("text_encoder/config.json", "vocab_size", "1e300");
+    model.write(folder);
+
+    assertThat(problems())
+        .containsExactly(
+            "scheduler/scheduler_config.json max_image_seq_len: 1e10 (expected: a whole number of 1"
+                + " to 1000000)",
+            "transformer/config.json num_attention_heads: 900000 (expected: 1000000 features or less"
+                + " in all heads together)",
+            "transformer/config.json num_layers: 1000000000 (expected: a whole number of 1 to 1000)",
+            "transformer/config.json joint_attention_dim: 2147483647 (expected: a whole number of 1"
+                + " to 1000000)",
+            "vae/config.json base_dim: 2147483647 (expected: a whole number of 2 to 1000000)",
+            "vae/config.json num_res_blocks: 1000000 (expected: a whole number of 1 to 100)",
+            "text_encoder/config.json vocab_size: 1e300 (expected: a whole number of 1 to 1000000)",
+            "text_encoder/config.json num_hidden_layers: 2147483647 (expected: a whole number of 1"
+                + " to 1000)");
+  }
+
+  @Test
+  void open_largestSizes_areCheckedAgainstTheTensors() throws IOException {
+    model.set("transformer/config.json", "num_attention_heads", "50000");
+    model.set("vae/config.json", "base_dim", "1000000");
+    model.set("text_encoder/config.json", "vocab_size", "1000000");
+    model.write(folder);
+
+    assertThat(problems())
+        .contains(
+            "transformer: tensor proj_out.weight has shape [12, 40] (expected: [12, 1000000])",
+            "text_encoder: tensor embed_tokens.weight has shape [450, 24] (expected: [1000000, 24])")
+        .anyMatch(problem -> problem.startsWith("vae: tensor encoder.conv_in.weight has shape "));
+  }
+
+  @Test
   void open_staticShift_isThatOfEverySize() throws IOException {
     model.set("scheduler/scheduler_config.json", "use_dynamic_shifting", "false");
     model.set("scheduler/scheduler_config.json", "shift", "3.0");

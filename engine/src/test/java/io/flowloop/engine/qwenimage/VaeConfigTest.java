@@ -56,8 +56,8 @@ class VaeConfigTest {
     assertThat(problems.found())
         .containsExactlyInAnyOrder(
             "config.json _class_name: \"AutoencoderKL\" (expected: AutoencoderKLQwenImage)",
-            "config.json base_dim: 1 (expected: a whole number of 2 or more)",
-            "config.json num_res_blocks: \"two\" (expected: a whole number of 1 or more)",
+            "config.json base_dim: 1 (expected: a whole number of 2 to 1000000)",
+            "config.json num_res_blocks: \"two\" (expected: a whole number of 1 to 100)",
             "config.json temperal_downsample: [true,false] (expected: 1 flags, one less than"
                 + " dim_mult)",
             "config.json input_channels: 4 (expected: 3, as images are RGB)",
@@ -88,6 +88,6 @@ class VaeConfigTest {
             () -> new VaeConfig(8, 2, List.of(1, 2, 4), 1, List.of(), List.of(true), SCALE))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("temperal_downsample [true]")
-        .hasMessageContaining("one flag less");
+        .hasMessageContaining("a flag less than multipliers");
   }
 }

@@ -67,7 +67,13 @@ final class VerifyCommand implements Callable<Integer> {
               .formatted(folder, QwenImageVerification.GOLDEN));
     }
     ModelConfig model = model();
-    List<QwenImageVerification.Stage> stages = stages(model);
+    Outcome outcome = outcome(model);
+    List<QwenImageVerification.Stage> stages = outcome.stages();
+    if (stages.isEmpty()) {
+      throw new BadInputException(
+          "%s: nothing to compare (expected: tensors such as transformer.velocity)"
+              .formatted(folder.resolve(QwenImageVerification.GOLDEN)));
+    }
     TextTable table =
         new TextTable(
             "%s in %s on %s"
@@ -84,6 +90,9 @@ final class VerifyCommand implements Callable<Integer> {
               passes(stage) ? "ok" : "FAILS"));
     }
     terminal.print(table.render());
+    if (!outcome.unread().isEmpty()) {
+      terminal.print("\nnot compared: %s\n".formatted(String.join(", ", outcome.unread())));
+    }
     long failed = stages.stream().filter(stage -> !passes(stage)).count();
     terminal.print(
         "\n%d of %d stages are within %s\n"
@@ -107,11 +116,18 @@ final class VerifyCommand implements Callable<Integer> {
         .model();
   }
 
-  private static List<QwenImageVerification.Stage> stages(ModelConfig model) {
+  /**
+   * What came of it.
+   *
+   * @param unread tensors of the reference that no stage has the name of
+   */
+  private record Outcome(List<QwenImageVerification.Stage> stages, List<String> unread) {}
+
+  private static Outcome outcome(ModelConfig model) {
     try (QwenImageVerification verification =
         BadInputException.instead(
             () -> QwenImageVerification.open(model.on(Engines.device(model, 0))))) {
-      return verification.stages();
+      return new Outcome(verification.stages(), verification.unread());
     }
   }
 }

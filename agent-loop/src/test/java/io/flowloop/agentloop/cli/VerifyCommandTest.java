@@ -3,9 +3,11 @@ package io.flowloop.agentloop.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flowloop.agentloop.TinyQwenFolder;
+import io.flowloop.engine.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -30,7 +32,37 @@ class VerifyCommandTest {
             "vae.encoded_mean",
             "grad.transformer_blocks.0.attn.to_q.weight")
         .containsPattern("\n(\\d+) of \\1 stages are within 1.0E-4\n")
-        .doesNotContain("FAILS");
+        .doesNotContain("FAILS", "not compared");
+  }
+
+  @Test
+  void verify_referenceWithNamesOfNoStage_saysSo() throws IOException {
+    Path folder = TinyQwenFolder.copy(temp.resolve("model"));
+    new SafetensorsWriter()
+        .metadata("prompts", "[]")
+        .floats("vae.latents", List.of(1L, 4L, 1L, 16L, 16L), new float[1024])
+        .floats("vae.decoded", List.of(1L, 3L, 1L, 64L, 64L), new float[3 * 64 * 64])
+        .floats("notes", List.of(1L), new float[1])
+        .write(folder.resolve("golden.safetensors"));
+
+    Run run = Run.of("verify", folder.toString(), "model.device=cpu");
+
+    assertThat(run.out()).contains("vae.decoded", "\nnot compared: notes\n\n0 of 1 stages");
+  }
+
+  @Test
+  void verify_referenceOfNoStage_isRefused() throws IOException {
+    Path folder = TinyQwenFolder.copy(temp.resolve("model"));
+    new SafetensorsWriter()
+        .metadata("prompts", "[]")
+        .floats("pipeline.nocfg.image", List.of(1L, 3L, 64L, 64L), new float[3 * 64 * 64])
+        .write(folder.resolve("golden.safetensors"));
+
+    Run run = Run.of("verify", folder.toString(), "model.device=cpu");
+
+    assertThat(run.exitCode()).isEqualTo(Failures.BAD_INPUT);
+    assertThat(run.err())
+        .contains("golden.safetensors: nothing to compare (expected: tensors such");
   }
 
   @Test

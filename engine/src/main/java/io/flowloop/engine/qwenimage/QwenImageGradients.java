@@ -4,14 +4,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.flowloop.engine.Gradients;
 import io.flowloop.engine.Pipeline;
-import io.flowloop.engine.SafetensorsFile;
 import io.flowloop.engine.TensorScope;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.function.BiFunction;
-import java.util.function.IntFunction;
+import java.util.SequencedMap;
 
 /**
  * The gradients of mean(velocity²) with respect to some weights, block by block as in training,
@@ -19,48 +16,51 @@ import java.util.function.IntFunction;
  */
 final class QwenImageGradients {
 
-  private static final String PREFIX = "grad.";
-  private static final String LOSS = "grad.loss";
+  private static final String LOSS = GoldenFile.GRADIENT + "loss";
 
-  private final SafetensorsFile golden;
+  private final GoldenFile golden;
   private final QwenImagePipeline pipeline;
-  private final IntFunction<Pipeline.Text> text;
-  private final BiFunction<String, Integer, NDArray> row;
 
-  /**
-   * @param text what a row is conditioned on
-   * @param row a row of a tensor of the reference
-   */
-  QwenImageGradients(
-      SafetensorsFile golden,
-      QwenImagePipeline pipeline,
-      IntFunction<Pipeline.Text> text,
-      BiFunction<String, Integer, NDArray> row) {
+  QwenImageGradients(GoldenFile golden, QwenImagePipeline pipeline) {
     this.golden = golden;
     this.pipeline = pipeline;
-    this.text = text;
-    this.row = row;
   }
 
+  /** The loss and gradients that the file has, of weights that the transformer has. */
   List<QwenImageVerification.Stage> stages() {
-    Map<String, QwenImageTransformer.Place> places = new LinkedHashMap<>();
-    golden.tensors().keySet().stream()
-        .filter(name -> name.startsWith(PREFIX) && !name.equals(LOSS))
-        .forEach(
-            name -> places.put(name, QwenImageTransformer.place(name.substring(PREFIX.length()))));
+    SequencedMap<String, QwenImageTransformer.Place> places = places();
+    if (places.isEmpty() && !golden.has(LOSS)) {
+      return List.of();
+    }
     List<NDArray> weights =
         places.values().stream().map(place -> pipeline.weight(place.name())).distinct().toList();
     weights.forEach(weight -> weight.setRequiresGradient(true));
     try (TensorScope _ = new TensorScope()) {
       List<QwenImageVerification.Stage> stages = new ArrayList<>();
       float[] loss = {(float) backward()};
-      stages.add(stage(LOSS, loss));
+      if (golden.has(LOSS)) {
+        stages.add(stage(LOSS, loss));
+      }
       places.forEach((name, place) -> stages.add(stage(name, gradient(place))));
       return stages;
     } finally {
       Gradients.clear(weights);
       weights.forEach(weight -> weight.setRequiresGradient(false));
     }
+  }
+
+  private SequencedMap<String, QwenImageTransformer.Place> places() {
+    SequencedMap<String, QwenImageTransformer.Place> places = new LinkedHashMap<>();
+    for (String name : golden.names()) {
+      if (name.startsWith(GoldenFile.GRADIENT) && !name.equals(LOSS)) {
+        QwenImageTransformer.Place place =
+            QwenImageTransformer.place(name.substring(GoldenFile.GRADIENT.length()));
+        if (pipeline.weights().containsKey(place.name())) {
+          places.put(name, place);
+        }
+      }
+    }
+    return places;
   }
 
   private QwenImageVerification.Stage stage(String name, float[] values) {
@@ -70,8 +70,9 @@ final class QwenImageGradients {
 
   /** Leaves gradients on the weights; the loss. */
   private double backward() {
-    float[] levels = golden.floats("transformer.timestep");
-    long size = golden.tensor("transformer.velocity").elements();
+    float[] levels = golden.floats(GoldenFile.LEVELS);
+    // A velocity for each number of the latents.
+    int size = golden.elements(GoldenFile.TOKENS);
     double loss = 0;
     for (int index = 0; index < levels.length; index++) {
       try (TensorScope _ = new TensorScope()) {
@@ -80,10 +81,10 @@ final class QwenImageGradients {
             pipeline
                 .denoiser()
                 .checkpointed(
-                    row.apply("transformer.hidden_states", index),
+                    golden.row(pipeline.manager(), GoldenFile.TOKENS, index),
                     sigmas,
                     index,
-                    text.apply(index));
+                    golden.text(pipeline.manager(), index));
         for (float value : forward.velocity().toFloatArray()) {
           loss += (double) value * value / size;
         }

@@ -73,6 +73,10 @@ public final class QwenImageVerification implements AutoCloseable {
     QwenImageFolder folder = QwenImageFolder.open(path);
     try {
       golden.check(folder.transformer(), folder.vae());
+      golden.prompts().forEach(folder.tokenizer()::ids);
+    } catch (IllegalArgumentException e) {
+      folder.close();
+      throw new EngineException("%s: %s".formatted(path.resolve(GOLDEN), e.getMessage()), e);
     } catch (RuntimeException e) {
       folder.close();
       throw e;

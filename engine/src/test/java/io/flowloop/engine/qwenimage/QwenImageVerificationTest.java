@@ -192,6 +192,17 @@ class QwenImageVerificationTest {
                 .formatted(text));
   }
 
+  @Test
+  void open_promptThatIsTooLong_isRefused(@TempDir Path temp) throws IOException {
+    prompts = "[\"%s\", \"a sign\"]".formatted("0 ".repeat(2_000));
+    Path folder = write(temp);
+
+    assertThatThrownBy(() -> open(folder))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("golden.safetensors: prompt '0 0 0 ")
+        .hasMessageContaining("tokens (expected: at most 1024");
+  }
+
   private static QwenImageVerification open(Path folder) {
     return QwenImageVerification.open(TinyQwenImage.model(folder, Dtype.FLOAT32));
   }

@@ -10,7 +10,7 @@ import java.util.Set;
 final class Checks {
 
   private static final String GLYPH = "glyph";
-  private static final String QWEN_IMAGE = "qwen-image";
+  static final String QWEN_IMAGE = "qwen-image";
 
   /** Side of a patch in pixels, for each model that comes with flowloop. */
   static final Map<String, Integer> PATCHES = Map.of(GLYPH, 8);

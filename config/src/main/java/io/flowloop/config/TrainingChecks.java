@@ -30,6 +30,9 @@ final class TrainingChecks {
           "null, as update.lora.rank is 0 and trains all weights; or the rank and targets of the"
               + " adapter there");
     }
+    if (findings.sound("update.lora.rank")) {
+      trainableWeights(config.model(), config.update().lora());
+    }
     validationPrompts(config);
     if (findings.sound("rollout.n")) {
       String alone = "2 or more to train, as an image alone has nothing to be compared with";
@@ -38,6 +41,16 @@ final class TrainingChecks {
     stochasticSteps(config.sampler());
     batches(config);
     trackers(config.trainer().trackers());
+  }
+
+  /** The embedded model keeps float32 weights, whatever its layers compute with. */
+  private void trainableWeights(ModelConfig model, LoraConfig lora) {
+    boolean isRounded = model.name().equals(Checks.QWEN_IMAGE) && model.dtype() == Dtype.BFLOAT16;
+    findings.require(
+        !isRounded || lora.rank() > 0,
+        "update.lora.rank",
+        "1 or more, such as 64, as model.dtype is bfloat16, which rounds the steps of training away;"
+            + " or model.dtype = float32, to train all weights");
   }
 
   private void validationPrompts(FlowLoopConfig config) {

@@ -75,6 +75,27 @@ class TrainingChecksTest {
   }
 
   @Test
+  void allWeightsInBfloat16_areAProblemOfTrainingAQwenImage(@TempDir Path folder) {
+    String path = "model.path=\"%s\"".formatted(folder);
+    String[] rounded = {"model.name=qwen-image", path, "model.dtype=bfloat16"};
+
+    assertThat(Configs.trainingFailure(rounded).problems())
+        .extracting(Problem::subject, Problem::message)
+        .containsExactly(
+            tuple(
+                "update.lora.rank: 0",
+                "expected: 1 or more, such as 64, as model.dtype is bfloat16, which rounds the steps"
+                    + " of training away; or model.dtype = float32, to train all weights"));
+    assertThat(Configs.load(rounded).model().dtype()).isEqualTo(Dtype.BFLOAT16);
+    ConfigLoader.check(Configs.load("model.dtype=bfloat16"), Configs.NAMES, Purpose.TRAINING);
+    ConfigLoader.check(
+        Configs.load(rounded[0], rounded[1], rounded[2], "update.lora.rank=64"),
+        Configs.NAMES,
+        Purpose.TRAINING);
+    ConfigLoader.check(Configs.load(rounded[0], rounded[1]), Configs.NAMES, Purpose.TRAINING);
+  }
+
+  @Test
   void configOfAProgram_keepsTheSameRules() {
     FlowLoopConfig config = Configs.load("rollout.n=1", "sampler.sdeType=ode");
 

@@ -67,6 +67,11 @@ final class VerifyCommand implements Callable<Integer> {
               .formatted(folder, QwenImageVerification.GOLDEN));
     }
     ModelConfig model = model();
+    if (model.adapter().isPresent()) {
+      throw new BadInputException(
+          "model.adapter: %s (expected: null, as the reference's numbers are the model's alone)"
+              .formatted(model.adapter().get()));
+    }
     Outcome outcome = outcome(model);
     List<QwenImageVerification.Stage> stages = outcome.stages();
     if (stages.isEmpty()) {

@@ -104,6 +104,15 @@ class VerifyCommandTest {
   }
 
   @Test
+  void verify_withAnAdapter_isRefused() {
+    Run run =
+        Run.of("verify", TinyQwenFolder.PATH.toString(), "model.adapter=\"%s\"".formatted(temp));
+
+    assertThat(run.exitCode()).isEqualTo(Failures.BAD_INPUT);
+    assertThat(run.err()).contains("(expected: null, as the reference's numbers are the model's");
+  }
+
+  @Test
   void verify_noFolder_isRefused() {
     Run run = Run.of("verify", temp.resolve("absent").toString());
 

@@ -19,6 +19,11 @@ public record ConfigSources(String preset, Optional<Path> file, List<String> ass
   /** The preset of the embedded model. */
   public static final String DEFAULT_PRESET = "glyph";
 
+  /** Those that come with flowloop. */
+  public static final List<String> PRESETS =
+      List.of(
+          DEFAULT_PRESET, "glyph-lora", "glyph-smoke", "qwen-image-ocr", "qwen-image-ocr-cluster");
+
   public ConfigSources {
     assignments = List.copyOf(assignments);
   }

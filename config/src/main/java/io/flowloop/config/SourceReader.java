@@ -27,13 +27,6 @@ final class SourceReader {
   private static final String FILE = "config file";
   private static final String PRESET = "preset ";
   private static final String PRESET_FOLDER = "presets/";
-  private static final Set<String> PRESETS =
-      Set.of(
-          ConfigSources.DEFAULT_PRESET,
-          "glyph-lora",
-          "glyph-smoke",
-          "qwen-image-ocr",
-          "qwen-image-ocr-cluster");
 
   /** What is said of a source that the stack is too small for. */
   static final String TOO_DEEP = "too many braces, brackets or dots within each other";
@@ -70,7 +63,7 @@ final class SourceReader {
   private Optional<ConfigObject> preset(String name) {
     Optional<URL> resource = Resources.find(PRESET_FOLDER + name + ".conf");
     if (resource.isEmpty()) {
-      refuse("preset", name, Nearest.oneOf(name, PRESETS));
+      refuse("preset", name, Nearest.oneOf(name, ConfigSources.PRESETS));
     }
     return resource.flatMap(url -> read("preset", name, () -> parse(url, PRESET + name)));
   }

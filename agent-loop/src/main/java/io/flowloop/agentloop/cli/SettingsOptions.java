@@ -9,6 +9,7 @@ import io.flowloop.config.Purpose;
 import io.flowloop.config.ResolvedConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -19,10 +20,23 @@ import picocli.CommandLine.Parameters;
 /** The options of a verb that has settings. */
 final class SettingsOptions {
 
+  /** Their names, for the help text. */
+  private static final class Presets implements Iterable<String> {
+
+    @Override
+    public Iterator<String> iterator() {
+      return ConfigSources.PRESETS.iterator();
+    }
+  }
+
   @Option(
       names = "--preset",
       paramLabel = "NAME",
-      description = "a bundled set of settings (default: " + ConfigSources.DEFAULT_PRESET + ")")
+      completionCandidates = Presets.class,
+      description =
+          "a bundled set of settings: ${COMPLETION-CANDIDATES} (default: "
+              + ConfigSources.DEFAULT_PRESET
+              + ")")
   private Optional<String> preset = Optional.empty();
 
   @Option(

@@ -2,6 +2,7 @@ package io.flowloop.agentloop.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flowloop.config.ConfigSources;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -85,5 +86,12 @@ class MainTest {
     assertThat(run.exitCode()).isEqualTo(2);
     assertThat(run.err()).contains("did you mean rollout.n?", "rollout.workers: 0", "nonsense");
     assertThat(run.out()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"train", "rollout", "bench"})
+  void help_verbWithSettings_namesThePresets(String verb) {
+    assertThat(Run.of(verb, "--help").out().replaceAll("\\s+", " "))
+        .contains("settings: " + String.join(", ", ConfigSources.PRESETS) + " (default: glyph)");
   }
 }

@@ -1,5 +1,13 @@
 package io.flowloop.engine.glyph;
 
+import static io.flowloop.engine.TwinArithmetic.chunks;
+import static io.flowloop.engine.TwinArithmetic.gate;
+import static io.flowloop.engine.TwinArithmetic.gelu;
+import static io.flowloop.engine.TwinArithmetic.modulate;
+import static io.flowloop.engine.TwinArithmetic.norm;
+import static io.flowloop.engine.TwinArithmetic.silu;
+
+import io.flowloop.engine.TwinArithmetic;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -10,8 +18,6 @@ import java.util.Objects;
  */
 public final class GlyphTwin {
 
-  private static final double EPS = 1e-6;
-
   private final GlyphConfig config;
   private final Map<String, double[]> weights = new LinkedHashMap<>();
   private final int width;
@@ -20,16 +26,7 @@ public final class GlyphTwin {
 
   public GlyphTwin(GlyphWeights weights, int rows, int columns) {
     this.config = weights.config();
-    weights
-        .tensors()
-        .forEach(
-            (name, values) -> {
-              double[] exact = new double[values.length];
-              for (int i = 0; i < exact.length; i++) {
-                exact[i] = values[i];
-              }
-              set(name, exact);
-            });
+    weights.tensors().forEach((name, values) -> set(name, TwinArithmetic.doubles(values)));
     this.width = config.width();
     this.rows = rows;
     this.columns = columns;
@@ -138,112 +135,29 @@ public final class GlyphTwin {
   private double[][] attend(
       String prefix, double[][] text, double[][] textMod, double[][] image, double[][] imageMod) {
     int n = text.length + image.length;
-    double[][][] qkv = new double[n][][];
+    double[][] q = new double[n][];
+    double[][] k = new double[n][];
+    double[][] v = new double[n][];
     for (int i = 0; i < n; i++) {
       boolean isText = i < text.length;
       double[][] mod = isText ? textMod : imageMod;
       double[] x = isText ? text[i] : image[i - text.length];
       String stream = prefix + (isText ? "text" : "image");
-      qkv[i] = chunks(linear(modulate(x, mod[0], mod[1]), stream + ".to_qkv"), 3);
-      normHeads(qkv[i][0], weight(stream + ".norm_q.weight"));
-      normHeads(qkv[i][1], weight(stream + ".norm_k.weight"));
+      double[][] qkv = chunks(linear(modulate(x, mod[0], mod[1]), stream + ".to_qkv"), 3);
+      q[i] = norm(qkv[0], weight(stream + ".norm_q.weight"));
+      k[i] = norm(qkv[1], weight(stream + ".norm_k.weight"));
+      v[i] = qkv[2];
     }
-    double[][] out = new double[n][width];
-    int head = width / config.heads();
-    for (int from = 0; from < width; from += head) {
-      for (int i = 0; i < n; i++) {
-        double[] scores = new double[n];
-        double sum = 0;
-        for (int j = 0; j < n; j++) {
-          double dot = 0;
-          for (int d = from; d < from + head; d++) {
-            dot += qkv[i][0][d] * qkv[j][1][d];
-          }
-          scores[j] = Math.exp(dot / Math.sqrt(head));
-          sum += scores[j];
-        }
-        for (int j = 0; j < n; j++) {
-          for (int d = from; d < from + head; d++) {
-            out[i][d] += scores[j] / sum * qkv[j][2][d];
-          }
-        }
-      }
-    }
-    return out;
+    return TwinArithmetic.attend(q, k, v, width / config.heads());
   }
 
   private double[] finish(String stream, double[] x, double[] attended, double[][] mod) {
     double[] mixed = gate(x, mod[2], linear(attended, stream + ".to_out"));
-    double[] hidden = linear(modulate(mixed, mod[3], mod[4]), stream + ".mlp.0");
-    for (int i = 0; i < hidden.length; i++) {
-      double h = hidden[i];
-      hidden[i] = h / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (h + 0.044715 * h * h * h)));
-    }
+    double[] hidden = gelu(linear(modulate(mixed, mod[3], mod[4]), stream + ".mlp.0"));
     return gate(mixed, mod[5], linear(hidden, stream + ".mlp.2"));
   }
 
-  private static double[] gate(double[] x, double[] gate, double[] branch) {
-    double[] out = x.clone();
-    for (int i = 0; i < out.length; i++) {
-      out[i] += gate[i] * branch[i];
-    }
-    return out;
-  }
-
-  private static double[] modulate(double[] x, double[] shift, double[] scale) {
-    double mean = 0;
-    double squares = 0;
-    for (double value : x) {
-      mean += value / x.length;
-    }
-    for (double value : x) {
-      squares += (value - mean) * (value - mean) / x.length;
-    }
-    double[] out = new double[x.length];
-    for (int i = 0; i < x.length; i++) {
-      out[i] = (x[i] - mean) / Math.sqrt(squares + EPS) * (1 + scale[i]) + shift[i];
-    }
-    return out;
-  }
-
-  private static void normHeads(double[] x, double[] weight) {
-    for (int from = 0; from < x.length; from += weight.length) {
-      double squares = 0;
-      for (int i = 0; i < weight.length; i++) {
-        squares += x[from + i] * x[from + i] / weight.length;
-      }
-      for (int i = 0; i < weight.length; i++) {
-        x[from + i] *= weight[i] / Math.sqrt(squares + EPS);
-      }
-    }
-  }
-
   private double[] linear(double[] x, String name) {
-    double[] weight = weight(name + ".weight");
-    double[] bias = weight(name + ".bias");
-    double[] out = new double[bias.length];
-    for (int o = 0; o < out.length; o++) {
-      out[o] = bias[o];
-      for (int i = 0; i < x.length; i++) {
-        out[o] += weight[o * x.length + i] * x[i];
-      }
-    }
-    return out;
-  }
-
-  private static double[] silu(double[] x) {
-    double[] out = new double[x.length];
-    for (int i = 0; i < x.length; i++) {
-      out[i] = x[i] / (1 + Math.exp(-x[i]));
-    }
-    return out;
-  }
-
-  private static double[][] chunks(double[] x, int count) {
-    double[][] chunks = new double[count][x.length / count];
-    for (int i = 0; i < x.length; i++) {
-      chunks[i / (x.length / count)][i % (x.length / count)] = x[i];
-    }
-    return chunks;
+    return TwinArithmetic.linear(x, weight(name + ".weight"), weight(name + ".bias"));
   }
 }

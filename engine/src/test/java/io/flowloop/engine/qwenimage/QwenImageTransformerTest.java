@@ -1,5 +1,6 @@
 package io.flowloop.engine.qwenimage;
 
+import static io.flowloop.engine.TwinArithmetic.doubles;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.NDArray;
@@ -87,14 +88,6 @@ class QwenImageTransformerTest {
     Map<String, double[]> exact = new LinkedHashMap<>();
     values.forEach((name, floats) -> exact.put(name, doubles(floats)));
     return new TransformerTwin(config, exact, lines, columns);
-  }
-
-  private static double[] doubles(float[] floats) {
-    double[] doubles = new double[floats.length];
-    for (int i = 0; i < doubles.length; i++) {
-      doubles[i] = floats[i];
-    }
-    return doubles;
   }
 
   private static float[] floats(double[] doubles) {

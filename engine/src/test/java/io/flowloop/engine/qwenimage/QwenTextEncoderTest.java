@@ -1,5 +1,6 @@
 package io.flowloop.engine.qwenimage;
 
+import static io.flowloop.engine.TwinArithmetic.doubles;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -73,14 +74,6 @@ class QwenTextEncoderTest {
           Math.abs(actual[i] - expected[i]) <= error ? error : Math.abs(actual[i] - expected[i]);
     }
     return error / largest;
-  }
-
-  private static double[] doubles(float[] floats) {
-    double[] doubles = new double[floats.length];
-    for (int i = 0; i < floats.length; i++) {
-      doubles[i] = floats[i];
-    }
-    return doubles;
   }
 
   @Test
@@ -174,7 +167,9 @@ class QwenTextEncoderTest {
     for (int i = 0; i < ids.length; i++) {
       ids[i] = (long) (draws[i] * vocabulary);
     }
-    double[][] twin = new TextTwin(config, weights).encode(ids);
+    Map<String, double[]> exact = new LinkedHashMap<>();
+    weights.forEach((name, floats) -> exact.put(name, doubles(floats)));
+    double[][] twin = new TextTwin(config, exact).encode(ids);
     double[] expected = Arrays.stream(twin).skip(34).flatMapToDouble(Arrays::stream).toArray();
 
     try (TensorScope _ = new TensorScope()) {

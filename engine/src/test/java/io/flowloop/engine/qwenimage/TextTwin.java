@@ -1,5 +1,11 @@
 package io.flowloop.engine.qwenimage;
 
+import static io.flowloop.engine.TwinArithmetic.norm;
+import static io.flowloop.engine.TwinArithmetic.silu;
+import static io.flowloop.engine.TwinArithmetic.sum;
+
+import io.flowloop.engine.TwinArithmetic;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
 
@@ -9,7 +15,7 @@ import java.util.Objects;
  *
  * @param weights by the names of {@link QwenTextEncoder#layout}
  */
-record TextTwin(TextEncoderConfig config, Map<String, float[]> weights) {
+record TextTwin(TextEncoderConfig config, Map<String, double[]> weights) {
 
   /** The features of every token, those of the template included: (L, D). */
   double[][] encode(long[] ids) {
@@ -24,8 +30,8 @@ record TextTwin(TextEncoderConfig config, Map<String, float[]> weights) {
       String prefix = "layers." + layer + ".";
       double[][] attended = attend(prefix, tokens);
       for (int t = 0; t < ids.length; t++) {
-        add(tokens[t], linear(attended[t], prefix + "self_attn.o_proj", d));
-        add(tokens[t], mlp(prefix, normed(tokens[t], prefix + "post_attention_layernorm")));
+        double[] mixed = sum(tokens[t], linear(attended[t], prefix + "self_attn.o_proj"));
+        tokens[t] = sum(mixed, mlp(prefix, normed(mixed, prefix + "post_attention_layernorm")));
       }
     }
     for (int t = 0; t < ids.length; t++) {
@@ -37,15 +43,14 @@ record TextTwin(TextEncoderConfig config, Map<String, float[]> weights) {
   private double[][] attend(String prefix, double[][] tokens) {
     int d = config.width();
     int width = d / config.heads();
-    int shared = width * config.keyValueHeads();
     double[][] q = new double[tokens.length][];
     double[][] k = new double[tokens.length][];
     double[][] v = new double[tokens.length][];
     for (int t = 0; t < tokens.length; t++) {
       double[] x = normed(tokens[t], prefix + "input_layernorm");
-      q[t] = rotated(linear(x, prefix + "self_attn.q_proj", d), t);
-      k[t] = rotated(linear(x, prefix + "self_attn.k_proj", shared), t);
-      v[t] = linear(x, prefix + "self_attn.v_proj", shared);
+      q[t] = rotated(linear(x, prefix + "self_attn.q_proj"), t);
+      k[t] = rotated(linear(x, prefix + "self_attn.k_proj"), t);
+      v[t] = linear(x, prefix + "self_attn.v_proj");
     }
     double[][] attended = new double[tokens.length][d];
     for (int head = 0; head < config.heads(); head++) {
@@ -89,45 +94,24 @@ record TextTwin(TextEncoderConfig config, Map<String, float[]> weights) {
   }
 
   private double[] mlp(String prefix, double[] x) {
-    double[] gate = linear(x, prefix + "mlp.gate_proj", config.hidden());
-    double[] up = linear(x, prefix + "mlp.up_proj", config.hidden());
-    for (int i = 0; i < gate.length; i++) {
-      gate[i] *= up[i] / (1 + Math.exp(-gate[i]));
-    }
-    return linear(gate, prefix + "mlp.down_proj", config.width());
+    double[] gate = silu(linear(x, prefix + "mlp.gate_proj"));
+    double[] up = linear(x, prefix + "mlp.up_proj");
+    Arrays.setAll(gate, i -> gate[i] * up[i]);
+    return linear(gate, prefix + "mlp.down_proj");
   }
 
   private double[] normed(double[] x, String name) {
-    double squares = 0;
-    for (double value : x) {
-      squares += value * value / x.length;
-    }
-    double[] normed = new double[x.length];
-    for (int i = 0; i < x.length; i++) {
-      normed[i] = weight(name + ".weight")[i] * x[i] / Math.sqrt(squares + config.epsilon());
-    }
-    return normed;
+    return norm(x, weight(name + ".weight"), config.epsilon());
   }
 
-  private double[] linear(double[] x, String name, int width) {
-    float[] matrix = weight(name + ".weight");
-    double[] out = new double[width];
-    for (int o = 0; o < width; o++) {
-      out[o] = weights.containsKey(name + ".bias") ? weight(name + ".bias")[o] : 0;
-      for (int i = 0; i < x.length; i++) {
-        out[o] += matrix[o * x.length + i] * x[i];
-      }
-    }
-    return out;
+  private double[] linear(double[] x, String name) {
+    double[] weight = weight(name + ".weight");
+    return weights.containsKey(name + ".bias")
+        ? TwinArithmetic.linear(x, weight, weight(name + ".bias"))
+        : TwinArithmetic.linear(x, weight);
   }
 
-  private static void add(double[] x, double[] branch) {
-    for (int i = 0; i < x.length; i++) {
-      x[i] += branch[i];
-    }
-  }
-
-  private float[] weight(String name) {
+  private double[] weight(String name) {
     return Objects.requireNonNull(weights.get(name), name);
   }
 }

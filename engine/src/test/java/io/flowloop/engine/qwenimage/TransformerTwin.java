@@ -1,5 +1,15 @@
 package io.flowloop.engine.qwenimage;
 
+import static io.flowloop.engine.TwinArithmetic.attend;
+import static io.flowloop.engine.TwinArithmetic.chunks;
+import static io.flowloop.engine.TwinArithmetic.gate;
+import static io.flowloop.engine.TwinArithmetic.gelu;
+import static io.flowloop.engine.TwinArithmetic.modulate;
+import static io.flowloop.engine.TwinArithmetic.norm;
+import static io.flowloop.engine.TwinArithmetic.silu;
+import static io.flowloop.engine.TwinArithmetic.turn;
+
+import io.flowloop.engine.TwinArithmetic;
 import java.util.Map;
 import java.util.Objects;
 
@@ -13,8 +23,6 @@ import java.util.Objects;
  */
 record TransformerTwin(
     TransformerConfig config, Map<String, double[]> weights, int rows, int columns) {
-
-  private static final double EPS = 1e-6;
 
   /** The tokens of a stream on their way: its names in a block, and what turns their heads. */
   private record Stream(
@@ -33,8 +41,8 @@ record TransformerTwin(
             "txt_mlp");
   }
 
-  /** Queries, keys and values of a token. */
-  private record Heads(double[] q, double[] k, double[] v) {}
+  /** Queries, keys and values of all tokens. */
+  private record Heads(double[][] q, double[][] k, double[][] v) {}
 
   /**
    * The velocity of a row: S·C numbers.
@@ -50,8 +58,7 @@ record TransformerTwin(
       image[s] = linear(image[s], "img_in");
     }
     for (int t = 0; t < text.length; t++) {
-      normHeads(text[t], weight("txt_norm.weight"));
-      text[t] = linear(text[t], "txt_in");
+      text[t] = linear(norm(text[t], weight("txt_norm.weight")), "txt_in");
     }
     for (int block = 0; block < config.depth(); block++) {
       block("transformer_blocks." + block + ".", c, image, text);
@@ -89,14 +96,15 @@ record TransformerTwin(
   private void block(String prefix, double[] c, double[][] image, double[][] text) {
     double[][] imageMod = chunks(linear(c, prefix + "img_mod.1"), 6);
     double[][] textMod = chunks(linear(c, prefix + "txt_mod.1"), 6);
-    Heads[] heads = new Heads[image.length + text.length];
+    int tokens = image.length + text.length;
+    Heads heads = new Heads(new double[tokens][], new double[tokens][], new double[tokens][]);
     for (int s = 0; s < image.length; s++) {
-      heads[s] = heads(prefix, Stream.IMAGE, image[s], imageMod, imageAngles(s));
+      put(heads, s, prefix, Stream.IMAGE, modulate(image[s], imageMod[0], imageMod[1]));
     }
     for (int t = 0; t < text.length; t++) {
-      heads[image.length + t] = heads(prefix, Stream.TEXT, text[t], textMod, textAngles(t));
+      put(heads, image.length + t, prefix, Stream.TEXT, modulate(text[t], textMod[0], textMod[1]));
     }
-    double[][] attended = attend(heads);
+    double[][] attended = attend(heads.q, heads.k, heads.v, config.headWidth());
     for (int s = 0; s < image.length; s++) {
       image[s] = finish(prefix, Stream.IMAGE, image[s], attended[s], imageMod);
     }
@@ -105,151 +113,52 @@ record TransformerTwin(
     }
   }
 
-  private double[] imageAngles(int s) {
-    return angles(0, s / columns - (rows - rows / 2), s % columns - (columns - columns / 2));
+  private void put(Heads heads, int token, String prefix, Stream stream, double[] x) {
+    String attention = prefix + "attn.";
+    double[] rotations = rotations(token);
+    double[] q =
+        norm(linear(x, attention + stream.q), weight(attention + stream.normQ + ".weight"));
+    double[] k =
+        norm(linear(x, attention + stream.k), weight(attention + stream.normK + ".weight"));
+    heads.q[token] = turn(q, rotations);
+    heads.k[token] = turn(k, rotations);
+    heads.v[token] = linear(x, attention + stream.v);
   }
 
-  private double[] textAngles(int t) {
-    int place = Math.max(rows / 2, columns / 2) + t;
-    return angles(place, place, place);
+  /** Of a token's head, the image's tokens first. */
+  private double[] rotations(int token) {
+    if (token < rows * columns) {
+      return rotations(
+          0, token / columns - (rows - rows / 2), token % columns - (columns - columns / 2));
+    }
+    int place = Math.max(rows / 2, columns / 2) + token - rows * columns;
+    return rotations(place, place, place);
   }
 
-  /** What each pair of a head's features turns by. */
-  private double[] angles(int... places) {
-    double[] angles = new double[config.headWidth() / 2];
+  private double[] rotations(int... places) {
+    double[] rotations = new double[config.headWidth()];
     int at = 0;
     for (int axis = 0; axis < places.length; axis++) {
       int width = config.ropeAxes().get(axis);
       for (int i = 0; i < width; i += 2) {
-        angles[at++] = places[axis] / Math.pow(10_000, (double) i / width);
+        double angle = places[axis] / Math.pow(10_000, (double) i / width);
+        rotations[at++] = Math.cos(angle);
+        rotations[at++] = Math.sin(angle);
       }
     }
-    return angles;
-  }
-
-  private Heads heads(String prefix, Stream stream, double[] x, double[][] mod, double[] angles) {
-    double[] modulated = modulate(x, mod[0], mod[1]);
-    String attention = prefix + "attn.";
-    double[] q = linear(modulated, attention + stream.q);
-    double[] k = linear(modulated, attention + stream.k);
-    normHeads(q, weight(attention + stream.normQ + ".weight"));
-    normHeads(k, weight(attention + stream.normK + ".weight"));
-    turn(q, angles);
-    turn(k, angles);
-    return new Heads(q, k, linear(modulated, attention + stream.v));
-  }
-
-  /** Neighbours of each head as complex numbers, turned. */
-  private void turn(double[] x, double[] angles) {
-    for (int i = 0; i < x.length; i += 2) {
-      double angle = angles[i / 2 % angles.length];
-      double re = x[i];
-      double im = x[i + 1];
-      x[i] = re * Math.cos(angle) - im * Math.sin(angle);
-      x[i + 1] = re * Math.sin(angle) + im * Math.cos(angle);
-    }
-  }
-
-  private double[][] attend(Heads[] tokens) {
-    int head = config.headWidth();
-    double[][] out = new double[tokens.length][config.width()];
-    for (int from = 0; from < config.width(); from += head) {
-      for (int i = 0; i < tokens.length; i++) {
-        double[] scores = new double[tokens.length];
-        double sum = 0;
-        for (int j = 0; j < tokens.length; j++) {
-          double dot = 0;
-          for (int d = from; d < from + head; d++) {
-            dot += tokens[i].q[d] * tokens[j].k[d];
-          }
-          scores[j] = Math.exp(dot / Math.sqrt(head));
-          sum += scores[j];
-        }
-        for (int j = 0; j < tokens.length; j++) {
-          for (int d = from; d < from + head; d++) {
-            out[i][d] += scores[j] / sum * tokens[j].v[d];
-          }
-        }
-      }
-    }
-    return out;
+    return rotations;
   }
 
   private double[] finish(
       String prefix, Stream stream, double[] x, double[] attended, double[][] mod) {
     double[] mixed = gate(x, mod[2], linear(attended, prefix + "attn." + stream.out));
     String mlp = prefix + stream.mlp;
-    double[] hidden = linear(modulate(mixed, mod[3], mod[4]), mlp + ".net.0.proj");
-    for (int i = 0; i < hidden.length; i++) {
-      double h = hidden[i];
-      hidden[i] = h / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (h + 0.044715 * h * h * h)));
-    }
+    double[] hidden = gelu(linear(modulate(mixed, mod[3], mod[4]), mlp + ".net.0.proj"));
     return gate(mixed, mod[5], linear(hidden, mlp + ".net.2"));
   }
 
-  private static double[] gate(double[] x, double[] gate, double[] branch) {
-    double[] out = x.clone();
-    for (int i = 0; i < out.length; i++) {
-      out[i] += gate[i] * branch[i];
-    }
-    return out;
-  }
-
-  private static double[] modulate(double[] x, double[] shift, double[] scale) {
-    double mean = 0;
-    double squares = 0;
-    for (double value : x) {
-      mean += value / x.length;
-    }
-    for (double value : x) {
-      squares += (value - mean) * (value - mean) / x.length;
-    }
-    double[] out = new double[x.length];
-    for (int i = 0; i < x.length; i++) {
-      out[i] = (x[i] - mean) / Math.sqrt(squares + EPS) * (1 + scale[i]) + shift[i];
-    }
-    return out;
-  }
-
-  /** Each part of the width of {@code weight} to a mean square of 1, times the weight. */
-  private static void normHeads(double[] x, double[] weight) {
-    for (int from = 0; from < x.length; from += weight.length) {
-      double squares = 0;
-      for (int i = 0; i < weight.length; i++) {
-        squares += x[from + i] * x[from + i] / weight.length;
-      }
-      for (int i = 0; i < weight.length; i++) {
-        x[from + i] *= weight[i] / Math.sqrt(squares + EPS);
-      }
-    }
-  }
-
   private double[] linear(double[] x, String name) {
-    double[] weight = weight(name + ".weight");
-    double[] bias = weight(name + ".bias");
-    double[] out = bias.clone();
-    for (int o = 0; o < out.length; o++) {
-      for (int i = 0; i < x.length; i++) {
-        out[o] += weight[o * x.length + i] * x[i];
-      }
-    }
-    return out;
-  }
-
-  private static double[] silu(double[] x) {
-    double[] out = new double[x.length];
-    for (int i = 0; i < x.length; i++) {
-      out[i] = x[i] / (1 + Math.exp(-x[i]));
-    }
-    return out;
-  }
-
-  private static double[][] chunks(double[] x, int count) {
-    double[][] chunks = new double[count][x.length / count];
-    for (int i = 0; i < x.length; i++) {
-      chunks[i / (x.length / count)][i % (x.length / count)] = x[i];
-    }
-    return chunks;
+    return TwinArithmetic.linear(x, weight(name + ".weight"), weight(name + ".bias"));
   }
 
   private double[] weight(String name) {

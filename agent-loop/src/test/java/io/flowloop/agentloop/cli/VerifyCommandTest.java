@@ -83,7 +83,8 @@ class VerifyCommandTest {
     Run run = Run.of("verify", empty.toString());
 
     assertThat(run.exitCode()).isEqualTo(Failures.BAD_INPUT);
-    assertThat(run.err()).contains(empty.resolve("golden.safetensors").toString());
+    assertThat(run.err())
+        .contains(empty.resolve("golden.safetensors") + ": missing (expected: what the reference");
   }
 
   @Test

@@ -12,6 +12,7 @@ import io.flowloop.engine.ModelProblems;
 import io.flowloop.engine.Pipeline;
 import io.flowloop.engine.SafetensorsFile;
 import io.flowloop.engine.SafetensorsTensor;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -70,6 +71,11 @@ final class GoldenFile implements AutoCloseable {
    * @throws EngineException if there is none, it is damaged, or its metadata does not name prompts
    */
   static GoldenFile open(Path path) {
+    if (!Files.isRegularFile(path)) {
+      throw new EngineException(
+          "%s: missing (expected: what the reference made of the model, as".formatted(path)
+              + " bench/qwen_image_reference.py writes it)");
+    }
     SafetensorsFile file = SafetensorsFile.open(path);
     try {
       return new GoldenFile(path, file, prompts(path, file.metadata()));

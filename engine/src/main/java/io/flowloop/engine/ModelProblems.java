@@ -10,6 +10,9 @@ public final class ModelProblems {
   /** Names that one problem shows; of the others it tells the number. */
   private static final int SHOWN = 8;
 
+  /** Problems that a message lists; of a config.json of another model there are thousands. */
+  private static final int LISTED = 500;
+
   private final List<String> found = new ArrayList<>();
 
   /**
@@ -29,17 +32,20 @@ public final class ModelProblems {
   /**
    * Goes on only if nothing was found.
    *
-   * @throws EngineException with every problem, a line each
+   * @throws EngineException with every problem, a line each; of more than 500 with the first and
+   *     the number of the others
    */
   public void throwIfAny(Path folder) {
     if (!found.isEmpty()) {
+      int listed = Math.min(found.size(), LISTED);
       throw new EngineException(
-          "%d %s in %s\n  %s"
+          "%d %s in %s\n  %s%s"
               .formatted(
                   found.size(),
                   found.size() == 1 ? "problem" : "problems",
                   folder,
-                  String.join("\n  ", found)));
+                  String.join("\n  ", found.subList(0, listed)),
+                  listed < found.size() ? "\n  and %d more".formatted(found.size() - listed) : ""));
     }
   }
 

@@ -328,6 +328,18 @@ class QwenImageFolderTest {
   }
 
   @Test
+  void open_configOfADeeperModel_listsTheFirstOfTooManyProblems() throws IOException {
+    model.set("transformer/config.json", "num_layers", "1000").write(folder);
+
+    // 32 tensors a block.
+    int missing = (1000 - 3) * 32;
+    assertThatThrownBy(() -> QwenImageFolder.open(folder))
+        .isInstanceOf(EngineException.class)
+        .hasMessageStartingWith("%d problems in ".formatted(missing))
+        .hasMessageEndingWith("\n  and %d more".formatted(missing - 500));
+  }
+
+  @Test
   void open_largestSizes_areCheckedAgainstTheTensors() throws IOException {
     model.set("transformer/config.json", "num_attention_heads", "50000");
     model.set("vae/config.json", "base_dim", "1000000");

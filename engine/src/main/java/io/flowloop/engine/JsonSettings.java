@@ -10,8 +10,10 @@ import com.google.gson.JsonPrimitive;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Predicate;
 
 /**
@@ -35,6 +37,9 @@ public final class JsonSettings {
   private final String prefix;
   private final JsonObject object;
   private final ModelProblems problems;
+
+  /** Keys with a problem. */
+  private final Set<String> told = new HashSet<>();
 
   private JsonSettings(String origin, String prefix, JsonObject object, ModelProblems problems) {
     this.origin = origin;
@@ -207,8 +212,11 @@ public final class JsonSettings {
         .map(value -> value.getAsJsonArray().asList());
   }
 
-  /** Says that the value of a key, whatever it is, cannot be used. */
+  /** Says that the value of a key, whatever it is, cannot be used; of each key once. */
   public void problem(String key, String expected) {
+    if (!told.add(key)) {
+      return;
+    }
     JsonElement value = raw(key);
     problems.add(
         "%s %s%s: %s (expected: %s)"

@@ -143,6 +143,16 @@ class JsonSettingsTest {
   }
 
   @Test
+  void problem_valueThatIsWrongInTwoWays_isToldOnce() throws IOException {
+    JsonSettings settings = settings("{\"std\": [\"a\"]}");
+
+    settings.numbers("std");
+    settings.problem("std", "4 numbers");
+
+    assertThat(problems.found()).containsExactly("config.json std: [\"a\"] (expected: numbers)");
+  }
+
+  @Test
   void problem_longValue_isCutShort() throws IOException {
     String many = "1, ".repeat(100_000);
     settings("{\"name\": [%s 1]}".formatted(many)).text("name", "");

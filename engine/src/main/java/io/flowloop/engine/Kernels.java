@@ -52,6 +52,9 @@ public final class Kernels implements AutoCloseable {
   /** Rows and width of a product that oneDNN must compute to the same bits in both its forms. */
   private static final Shape PROBE = new Shape(128, 512);
 
+  /** cuDNN's attention, for reports. */
+  static final String CUDNN = "libtorch cuDNN";
+
   /** The kernels of attention by libtorch's numbers for them; -1 is our own. */
   private static final Map<Integer, String> ATTENTION =
       Map.of(
@@ -59,7 +62,7 @@ public final class Kernels implements AutoCloseable {
           0, "libtorch math",
           1, "libtorch flash",
           2, "libtorch memory-efficient",
-          3, "libtorch cuDNN");
+          3, CUDNN);
 
   /** What computes dense layers. */
   private enum Linear {

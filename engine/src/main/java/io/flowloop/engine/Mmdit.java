@@ -182,6 +182,17 @@ public final class Mmdit implements Pipeline.Denoiser, AutoCloseable {
     return isFused() ? "fused kernels" : "operators";
   }
 
+  /**
+   * What computes attention in a forward that is not recorded, in words, for reports.
+   *
+   * @param queries shape of them: (k, heads, tokens, width of a head)
+   */
+  public String attentionKernel(Shape queries, Dtype dtype) {
+    return fusions.isPresent() && fusions.get().prefersCudnn()
+        ? Kernels.CUDNN
+        : steps.kernels().attention(queries, dtype);
+  }
+
   /** Whether there are fused kernels for it. */
   public boolean isFused() {
     return fusions.isPresent();

@@ -75,6 +75,17 @@ class MmditFusionsTest {
     assertThat(difference(velocity(network.fusedBy(fusions)), velocity(network))).isLessThan(2e-5);
   }
 
+  /** Kernels of a GPU may prefer cuDNN's to what libtorch chooses. */
+  @Test
+  void attentionKernel_fusionsWithoutAPreference_isWhatLibtorchChooses() {
+    Mmdit network = (Mmdit) pipeline.denoiser();
+    Shape queries = new Shape(ROWS, 2, 40, 16);
+    String chosen = pipeline.kernels().attention(queries, Dtype.FLOAT32);
+
+    assertThat(network.attentionKernel(queries, Dtype.FLOAT32)).isEqualTo(chosen);
+    assertThat(network.fusedBy(fusions).attentionKernel(queries, Dtype.FLOAT32)).isEqualTo(chosen);
+  }
+
   /** The forward of an update is the rollout's, the way back that of operators. */
   @Test
   void recorded_fused_hasTheBitsOfTheForwardAndTheGradientsOfOperators() {

@@ -342,11 +342,9 @@ public final class QwenImagePipeline implements Pipeline {
   @Override
   public String attentionKernel(int forwardRows) {
     TransformerConfig config = source.transformer();
-    return kernels()
-        .attention(
-            new Shape(
-                forwardRows, config.heads(), latentShape().tokens() + TEXT, config.headWidth()),
-            dtype());
+    return transformer.attentionKernel(
+        new Shape(forwardRows, config.heads(), latentShape().tokens() + TEXT, config.headWidth()),
+        dtype());
   }
 
   Mmdit transformer() {

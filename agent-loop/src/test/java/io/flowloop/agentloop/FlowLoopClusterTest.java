@@ -26,6 +26,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,16 +36,22 @@ class FlowLoopClusterTest {
 
   private static final String HOST = "127.0.0.1";
 
+  @TempDir private static Path shared = Path.of("");
+  private static Path certificates = Path.of("");
+
   @TempDir Path dir;
 
   private TinyLoop tiny = new TinyLoop(Path.of(""));
-  private Path certificates = Path.of("");
   private int port;
+
+  @BeforeAll
+  static void certify() {
+    certificates = DevelopmentCa.open(shared.resolve("ca")).issue(HOST);
+  }
 
   @BeforeEach
   void prepare() throws IOException {
     tiny = new TinyLoop(dir);
-    certificates = DevelopmentCa.open(dir.resolve("ca")).issue(HOST);
     port = freePort();
   }
 

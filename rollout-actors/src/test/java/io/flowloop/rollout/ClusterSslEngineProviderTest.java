@@ -5,18 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.typesafe.config.ConfigFactory;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.apache.pekko.actor.ActorRef;
 import org.apache.pekko.actor.ActorSystem;
 import org.apache.pekko.testkit.javadsl.TestKit;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Artery over {@code tls-tcp}, between real actor systems. */
 class ClusterSslEngineProviderTest {
 
-  private static final String HOST = "127.0.0.1";
+  private static final String HOST = TestCertificates.HOST;
 
-  @TempDir private Path temp = Path.of("");
+  private static final Duration END = Duration.ofSeconds(1);
 
   private static ActorSystem system(Path certificates) {
     return ActorSystem.create(
@@ -42,11 +42,9 @@ class ClusterSslEngineProviderTest {
 
   @Test
   void tlsTcp_strangerOfAnotherAuthority_isHeardByNobodyAndNodesStayConnected() {
-    Path good = DevelopmentCa.open(temp.resolve("a")).issue(HOST);
-    Path other = DevelopmentCa.open(temp.resolve("b")).issue(HOST);
-    ActorSystem one = system(good);
-    ActorSystem two = system(good);
-    ActorSystem stranger = system(other);
+    ActorSystem one = system(TestCertificates.node());
+    ActorSystem two = system(TestCertificates.node());
+    ActorSystem stranger = system(TestCertificates.stranger());
     try {
       TestKit atTwo = new TestKit(two);
       TestKit atStranger = new TestKit(stranger);
@@ -60,9 +58,10 @@ class ClusterSslEngineProviderTest {
       tell(one, two, atTwo, "after");
       assertThat(atTwo.<String>expectMsgEquals(Duration.ofSeconds(20), "after")).isNotNull();
     } finally {
-      TestKit.shutdownActorSystem(one);
-      TestKit.shutdownActorSystem(two);
-      TestKit.shutdownActorSystem(stranger);
+      List<ActorSystem> systems = List.of(one, two, stranger);
+      systems.forEach(ActorSystem::terminate);
+      // Remoting may wait for connections without end, which is not what is tested here.
+      systems.forEach(each -> TestKit.shutdownActorSystem(each, END));
     }
   }
 }

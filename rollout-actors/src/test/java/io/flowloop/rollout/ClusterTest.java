@@ -7,7 +7,6 @@ import io.flowloop.engine.PolicyWeights;
 import io.flowloop.engine.RolloutRequest;
 import io.flowloop.engine.Sample;
 import io.flowloop.engine.Sampling;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -23,29 +22,19 @@ import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.javadsl.Adapter;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** A trainer and nodes in one process, which talk over TLS as in many. */
 class ClusterTest {
 
   private static final Duration TIMEOUT = Duration.ofMinutes(2);
 
-  @TempDir private static Path temp = Path.of("");
-  private static Path certificates = Path.of("");
-
   private final CountDownLatch gate = new CountDownLatch(1);
   private final ToyEngines engines = new ToyEngines();
   private TestCluster cluster = cluster();
 
-  @BeforeAll
-  static void certify() {
-    certificates = DevelopmentCa.open(temp.resolve("ca")).issue(TestCluster.HOST);
-  }
-
   private static TestCluster cluster() {
-    return new TestCluster(certificates, 1, TIMEOUT);
+    return new TestCluster(TestCertificates.node(), 1, TIMEOUT);
   }
 
   @AfterEach
@@ -197,7 +186,7 @@ class ClusterTest {
   @Test
   void engine_ofAnotherModel_isLeftAlone() {
     ToyEngines strange = new ToyEngines();
-    cluster.node(strange, "another", certificates);
+    cluster.node(strange, "another", TestCertificates.node());
     cluster.node(engines);
     cluster.awaitReady(1);
 
@@ -209,9 +198,8 @@ class ClusterTest {
 
   @Test
   void node_ofAnotherAuthority_doesNotJoin_andTheOthersGoOn() {
-    Path other = DevelopmentCa.open(temp.resolve("other")).issue(TestCluster.HOST);
     ToyEngines strange = new ToyEngines();
-    ClusterNode stranger = cluster.node(strange, TestCluster.MODEL, other);
+    ClusterNode stranger = cluster.node(strange, TestCluster.MODEL, TestCertificates.stranger());
     cluster.node(engines);
     cluster.awaitReady(1);
 

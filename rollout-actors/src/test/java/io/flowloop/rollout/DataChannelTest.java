@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.flowloop.rollout.DataException.Reason;
 import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,20 +19,17 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** {@link DataServer} and {@link DataClient} together, plain and over TLS. */
 class DataChannelTest {
 
   private static final Duration DEADLINE = Duration.ofSeconds(20);
   private static final Duration IDLE = Duration.ofSeconds(5);
-  private static final String HOST = "127.0.0.1";
+  private static final String HOST = TestCertificates.HOST;
   private static final Executor THREADS = task -> Thread.ofVirtual().start(task);
 
   private DataServer server = server(IDLE, Optional.empty());
   private DataClient client = client(IDLE, Optional.empty());
-
-  @TempDir private Path temp = Path.of("");
 
   private static DataServer server(Duration idle, Optional<NodeCertificates> certificates) {
     return DataServer.start(
@@ -97,8 +93,7 @@ class DataChannelTest {
 
   @Test
   void fetch_mutualTls_areTheBytes() throws Exception {
-    DevelopmentCa ca = DevelopmentCa.open(temp);
-    NodeCertificates node = NodeCertificates.load(ca.issue(HOST), HOST);
+    NodeCertificates node = NodeCertificates.load(TestCertificates.node(), HOST);
     restart(Optional.of(node), Optional.of(node));
     byte[] bytes = random(3_000_000);
     DataHandle handle = server.publish(Blob.copyOf(bytes));
@@ -110,15 +105,13 @@ class DataChannelTest {
 
   @Test
   void fetch_strangers_getNothingAndTheNodeIsServed() throws Exception {
-    DevelopmentCa ca = DevelopmentCa.open(temp.resolve("ca1"));
-    NodeCertificates node = NodeCertificates.load(ca.issue(HOST), HOST);
-    Path other = DevelopmentCa.open(temp.resolve("ca2")).issue(HOST);
+    NodeCertificates node = NodeCertificates.load(TestCertificates.node(), HOST);
+    NodeCertificates other = NodeCertificates.load(TestCertificates.stranger(), HOST);
     restart(Optional.of(node), Optional.of(node));
     byte[] bytes = random(100_000);
     DataHandle handle = server.publish(Blob.copyOf(bytes));
     for (Optional<NodeCertificates> stranger :
-        List.of(
-            Optional.<NodeCertificates>empty(), Optional.of(NodeCertificates.load(other, HOST)))) {
+        List.of(Optional.<NodeCertificates>empty(), Optional.of(other))) {
       try (DataClient strange = client(IDLE, stranger)) {
         assertThat(reason(strange.fetch(handle, DEADLINE))).isEqualTo(Reason.BROKEN);
       }
@@ -129,9 +122,8 @@ class DataChannelTest {
 
   @Test
   void fetch_serverOfAnotherHostName_isRefused() throws Exception {
-    DevelopmentCa ca = DevelopmentCa.open(temp);
-    NodeCertificates node = NodeCertificates.load(ca.issue(HOST), HOST);
-    NodeCertificates elsewhere = NodeCertificates.load(ca.issue("gpu-9"), "gpu-9");
+    NodeCertificates node = NodeCertificates.load(TestCertificates.node(), HOST);
+    NodeCertificates elsewhere = NodeCertificates.load(TestCertificates.elsewhere(), "gpu-9");
     restart(Optional.of(elsewhere), Optional.of(node));
 
     DataHandle handle = server.publish(Blob.copyOf(random(10)));

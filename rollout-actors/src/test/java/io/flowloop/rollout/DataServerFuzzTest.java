@@ -7,7 +7,6 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.ByteBuffer;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Random;
@@ -17,7 +16,6 @@ import javax.net.ssl.SSLSocket;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Mutated requests and handshakes, requests also with their checksum made right again. A good
@@ -25,13 +23,11 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class DataServerFuzzTest {
 
-  private static final String HOST = "127.0.0.1";
+  private static final String HOST = TestCertificates.HOST;
   private static final Duration LONG = Duration.ofSeconds(30);
   private static final int CHECKED_EACH = 100;
   private static final byte[] BYTES = DataChannelTest.random(500);
   private static final byte[] NOTHING = {};
-
-  @TempDir private Path temp = Path.of("");
 
   private final AtomicInteger connections = new AtomicInteger();
   private Optional<NodeCertificates> certificates = Optional.empty();
@@ -54,7 +50,7 @@ class DataServerFuzzTest {
 
   private void secure() {
     server.close();
-    certificates = Optional.of(NodeCertificates.load(DevelopmentCa.open(temp).issue(HOST), HOST));
+    certificates = Optional.of(NodeCertificates.load(TestCertificates.node(), HOST));
     server = server();
     handle = server.publish(Blob.copyOf(BYTES));
   }

@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.SocketException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,17 +16,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** What a {@link DataServer} bears of those who mean it no good, or have no luck. */
 class DataServerTest {
 
-  private static final String HOST = "127.0.0.1";
+  private static final String HOST = TestCertificates.HOST;
   private static final Duration LONG = Duration.ofSeconds(20);
   private static final Executor THREADS = task -> Thread.ofVirtual().start(task);
   private static final int BYTES = 30 << 20;
-
-  @TempDir private Path temp = Path.of("");
 
   private final List<AutoCloseable> open = new ArrayList<>();
 
@@ -66,8 +62,8 @@ class DataServerTest {
     return opened(new Socket(InetAddress.getLoopbackAddress(), server.port()));
   }
 
-  private Optional<NodeCertificates> node() {
-    return Optional.of(NodeCertificates.load(DevelopmentCa.open(temp).issue(HOST), HOST));
+  private static Optional<NodeCertificates> node() {
+    return Optional.of(NodeCertificates.load(TestCertificates.node(), HOST));
   }
 
   private static void assertEnded(Socket socket) throws IOException {

@@ -21,7 +21,7 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 /** A trainer's router and nodes with toy engines, each an actor system of its own over TLS. */
 final class TestCluster {
 
-  static final String HOST = "127.0.0.1";
+  static final String HOST = TestCertificates.HOST;
   static final String MODEL = "toy";
   static final Duration LONG = Duration.ofSeconds(20);
 

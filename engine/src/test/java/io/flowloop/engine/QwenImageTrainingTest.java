@@ -191,7 +191,7 @@ class QwenImageTrainingTest {
     PipelineEngine engine = engine(trained);
     try (PolicyLearner learner = learner(trained, settings)) {
       engine.load(learner.weights());
-      for (int step = 0; step < 8; step++) {
+      for (int step = 0; step < 5; step++) {
         learner.update(judged(settings.draw(engine, step), sign), step, () -> false);
         engine.load(learner.weights());
       }

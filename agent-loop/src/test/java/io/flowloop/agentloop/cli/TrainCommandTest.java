@@ -11,6 +11,7 @@ import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -183,13 +184,21 @@ class TrainCommandTest {
     assertThat(train(expected, ocr, setting).exitCode()).isZero();
     Path dir = own.resolve("run");
     StopSignal stop = new StopSignal();
+    CompletableFuture<Void> requested = new CompletableFuture<>();
 
     Run stopped =
         Run.of(
             stop,
             line -> {
               if (line.startsWith("step 2/4")) {
-                Thread.ofVirtual().start(stop::request);
+                Thread.ofVirtual()
+                    .start(
+                        () -> {
+                          stop.request();
+                          requested.complete(null);
+                        });
+              } else if (line.startsWith("step 3/4")) {
+                requested.join(); // before the last step, however busy the machine is
               }
             },
             TinyTraining.args(temp, dir, ocr, setting, "trainer.saveEvery=3"));

@@ -40,18 +40,19 @@
       pairs = adapters[at:torch.add(at, 6)]
     return pairs
 
-  def normed_head(self: __torch__.Kernels, x: Tensor, w: Tensor, rows: int) -> Tensor:
-    return torch.expand(torch.rms_norm(x, [torch.size(w, 0)], w, 9.9999999999999995e-07), [rows, -1, -1, -1])
+  def normed_heads(self: __torch__.Kernels, x: Tensor, w: Tensor, rows: int) -> Tensor:
+    normed = torch.rms_norm(x, [torch.size(w, 0)], w, 9.9999999999999995e-07)
+    return torch.expand(normed, [rows, -1, -1, -1])
 
-  # One text may be that of all rows.
+  # Queries and keys are turned as one tensor, in half as many calls. One text may be that of all rows.
   def joint_heads(self: __torch__.Kernels, image: Tensor, text: Tensor, scale: Tensor, rotations: Tensor, iw: List[Tensor], tw: List[Tensor], adapters: List[Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
     rows = torch.size(image, 0)
-    i = (self).stream_heads(image, iw, adapters, 0, )
-    t = (self).stream_heads(text, tw, adapters, 12, )
-    q = [(self).normed_head(i[0], iw[2], rows, ), (self).normed_head(t[0], tw[2], rows, )]
-    k = [(self).normed_head(i[1], iw[3], rows, ), (self).normed_head(t[1], tw[3], rows, )]
-    both = torch.unflatten(torch.cat([q[0], q[1], k[0], k[1]], 1), 1, [2, -1])
+    iheads = (self).stream_heads(image, iw, adapters, 0, )
+    theads = (self).stream_heads(text, tw, adapters, 12, )
+    queries = [(self).normed_heads(iheads[0], iw[2], rows, ), (self).normed_heads(theads[0], tw[2], rows, )]
+    keys = [(self).normed_heads(iheads[1], iw[3], rows, ), (self).normed_heads(theads[1], tw[3], rows, )]
+    both = torch.unflatten(torch.cat([queries[0], queries[1], keys[0], keys[1]], 1), 1, [2, -1])
     turned = torch.to((self).rotated(both, torch.unsqueeze(rotations, 1), ), ops.prim.dtype(image))
     joint = torch.unbind(torch.transpose(turned, 2, 3), 1)
-    v = torch.cat([i[2], torch.expand(t[2], [rows, -1, -1, -1])], 1)
-    return (joint[0], joint[1], torch.transpose(v, 1, 2))
+    values = torch.cat([iheads[2], torch.expand(theads[2], [rows, -1, -1, -1])], 1)
+    return (joint[0], joint[1], torch.transpose(values, 1, 2))

@@ -40,6 +40,25 @@
     stream = torch.to(torch.ge(tokens, image), 4)
     return torch.unbind(torch.permute(torch.index_select(streams, 1, stream), [0, 2, 3, 4, 1, 5]), 0)
 
+  # A part without an adapter gets zeros; an adapter of the whole layer stands in the place of q's.
+  def adapted_qkv(self: __torch__.Kernels, y: Tensor, x: Tensor, adapters: List[Tensor], at: int) -> Tensor:
+    if torch.lt(torch.len(adapters), 24):
+      z = y
+    elif torch.eq(torch.size(adapters[torch.add(at, 1)], 0), torch.size(y, -1)):
+      z = (self).adapted(y, x, adapters, at, )
+    else:
+      parts = annotate(List[Tensor], [])
+      third = torch.floordiv(torch.size(y, -1), 3)
+      for i in range(3):
+        place = torch.add(at, torch.mul(i, 2))
+        if torch.eq(torch.numel(adapters[place]), 0):
+          part = torch.zeros_like(torch.narrow(y, -1, 0, third))
+        else:
+          part = (self).low_rank(x, adapters[place], adapters[torch.add(place, 1)], )
+        _0 = torch.append(parts, part)
+      z = torch.add(y, torch.cat(parts, -1))
+    return z
+
   def heads(self: __torch__.Kernels, qkv: Tensor, width: int) -> Tensor:
     split = torch.view(qkv, [torch.size(qkv, 0), torch.size(qkv, 1), 3, -1, width])
     return torch.permute(split, [2, 0, 3, 1, 4])

@@ -63,25 +63,6 @@
       z = torch.add(y, (self).low_rank(x, adapters[at], adapters[torch.add(at, 1)], ))
     return z
 
-  # A part without an adapter gets zeros; an adapter of the whole layer stands in the place of q's.
-  def adapted_qkv(self: __torch__.Kernels, y: Tensor, x: Tensor, adapters: List[Tensor], at: int) -> Tensor:
-    if torch.lt(torch.len(adapters), 24):
-      z = y
-    elif torch.eq(torch.size(adapters[torch.add(at, 1)], 0), torch.size(y, -1)):
-      z = (self).adapted(y, x, adapters, at, )
-    else:
-      parts = annotate(List[Tensor], [])
-      third = torch.floordiv(torch.size(y, -1), 3)
-      for i in range(3):
-        place = torch.add(at, torch.mul(i, 2))
-        if torch.eq(torch.numel(adapters[place]), 0):
-          part = torch.zeros_like(torch.narrow(y, -1, 0, third))
-        else:
-          part = (self).low_rank(x, adapters[place], adapters[torch.add(place, 1)], )
-        _0 = torch.append(parts, part)
-      z = torch.add(y, torch.cat(parts, -1))
-    return z
-
   # Pairs of neighbours as complex numbers, turned by angles of their token: tables (L, width / 2, 2).
   def rotated(self: __torch__.Kernels, x: Tensor, rotations: Tensor) -> Tensor:
     if torch.eq(torch.numel(rotations), 0):

@@ -1,5 +1,6 @@
 package io.flowloop.engine;
 
+import static io.flowloop.engine.TwinArithmetic.doubles;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -257,13 +258,5 @@ class LoraPolicyTest {
 
   private static float[] base(String name) {
     return Objects.requireNonNull(BASE.tensors().get(name), name);
-  }
-
-  private static double[] doubles(float[] values) {
-    double[] doubles = new double[values.length];
-    for (int i = 0; i < doubles.length; i++) {
-      doubles[i] = values[i];
-    }
-    return doubles;
   }
 }
